@@ -1,0 +1,11 @@
+//! The intermediate representation of a veda kernel, shared by the `#[veda::kernel]` macro (which writes it) and the
+//! run time (which links, types and prints it).
+//!
+//! A kernel travels like this:
+//!
+//! 1. The macro lowers the user's function to a [`ast::Function`], checks it with [`infer`] as far as one function
+//!    can be checked alone (early, spanned errors), and stores it as bytes ([`codec`]).
+//! 2. At first use the run time decodes the bytes of a kernel and of everything it calls into [`link::Unit`]s, and
+//!    [`link::link`] types them completely.
+//! 3. [`wgsl`] prints the linked functions; [`cost`] counts their operations.
+pub mod ast;

@@ -1,0 +1,12 @@
+//! What a kernel is: its descriptor, the registry that finds it by type, chains of kernels as plain data ([`pipe`]),
+//! and the WGSL that they become.
+//!
+//! Floor 1: nothing here knows a device, a thread or a clock.
+
+pub mod arg;
+pub mod desc;
+pub mod isa;
+pub mod ops;
+pub mod pipe;
+pub mod registry;
+pub mod scalar;

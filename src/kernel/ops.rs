@@ -1,0 +1,1 @@
+//! The operators of kernels on the CPU: what the macro writes in place of `+`, `as`, `[]`.

@@ -1,0 +1,1 @@
+//! The math of kernels, written once in the kernel language.

@@ -1,0 +1,3 @@
+//! Counters and latencies.
+
+pub mod worker;
