@@ -16,6 +16,7 @@ pub mod __private {
     //! What the macros expand to. Not public API.
     pub use crate::index::Index;
     pub use crate::kernel::arg::{Arg, Bind, BindSlice, Position};
+    pub use crate::kernel::bound::Bound;
     pub use crate::kernel::desc::{ElementKernel, Kernel, KernelDesc};
     pub use crate::kernel::ops;
     pub use crate::kernel::registry::{Caps, Registered, find, id_of, tag};

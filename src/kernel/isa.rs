@@ -64,6 +64,41 @@ fn best() -> Isa {
     Isa::Base
 }
 
+/// A loop whose body must be compiled for each instruction set.
+pub trait Loop {
+    /// Its result.
+    type Output;
+    /// Runs it. Implementations are `#[inline(always)]`: a closure may stay a call to baseline code when it is large,
+    /// an always-inlined method cannot.
+    fn run(self) -> Self::Output;
+}
+
+/// Runs a [`Loop`], compiled for [`level()`].
+#[inline(always)]
+pub fn run_loop<L: Loop>(body: L) -> L::Output {
+    #[cfg(target_arch = "x86_64")]
+    match level() {
+        // SAFETY: `level()` is Avx512 only if the CPU has every feature that `avx512` enables.
+        Isa::Avx512 => return unsafe { avx512_loop(body) },
+        // SAFETY: `level()` is Avx2 only if the CPU has every feature that `avx2` enables.
+        Isa::Avx2 => return unsafe { avx2_loop(body) },
+        Isa::Base => {}
+    }
+    body.run()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,bmi1,bmi2,lzcnt,popcnt")]
+fn avx2_loop<L: Loop>(body: L) -> L::Output {
+    body.run()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,bmi1,bmi2,lzcnt,popcnt")]
+fn avx512_loop<L: Loop>(body: L) -> L::Output {
+    body.run()
+}
+
 /// Calls `f`, compiled for [`level()`].
 #[inline(always)]
 pub fn run<R>(f: impl FnOnce() -> R) -> R {
