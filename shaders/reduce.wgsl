@@ -11,7 +11,7 @@ fn veda_reduce(
 ) {
     let tile = group.y * groups.x + group.x;
     let first = tile * 4096u;
-    var sum: VedaT = VEDA_IDENTITY;
+    var sum = veda_identity();
     for (var k = 0u; k < 16u; k++) {
         let i = first + select(k * 256u + lane, lane * 16u + k, VEDA_ORDERED);
         if (i < veda.n) {
