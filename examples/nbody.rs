@@ -13,7 +13,9 @@ const DT: f32 = 0.002;
 /// Acceleration of body `id.x` along axis `id.y`; all masses are equal.
 #[veda::kernel]
 fn acceleration(id: veda::Index, at: &[f32], n: u32, mass: f32, softening2: f32) -> f32 {
-    let (x, y, z) = (at[id.x as usize], at[(n + id.x) as usize], at[(2 * n + id.x) as usize]);
+    let x = at[id.x as usize];
+    let y = at[(n + id.x) as usize];
+    let z = at[(2 * n + id.x) as usize];
     let own = at[(id.y * n + id.x) as usize];
     let mut sum = 0.0;
     for j in 0..n {
