@@ -57,11 +57,12 @@ pub struct Config {
     pub(crate) enable_telemetry: bool,
     pub(crate) device: Option<DeviceChoice>,
     pub(crate) profile: Option<PathBuf>,
+    pub(crate) admit_software: bool,
 }
 
 impl Default for Config {
     fn default() -> Config {
-        Config { num_threads: None, stack_size: None, enable_gpu: true, enable_telemetry: true, device: None, profile: None }
+        Config { num_threads: None, stack_size: None, enable_gpu: true, enable_telemetry: true, device: None, profile: None, admit_software: false }
     }
 }
 
@@ -128,6 +129,13 @@ impl ConfigBuilder {
     /// The profile to use; overrides `VEDA_PROFILE` and the user's cache directory.
     pub fn profile(mut self, path: impl Into<PathBuf>) -> Self {
         self.config.profile = Some(path.into());
+        self
+    }
+
+    /// Bench switch: lets automatic routing choose a software adapter, so that routing can be judged without a GPU.
+    #[doc(hidden)]
+    pub fn admit_software(mut self, on: bool) -> Self {
+        self.config.admit_software = on;
         self
     }
 

@@ -6,18 +6,11 @@ use std::marker::PhantomData;
 use super::arg::Source;
 use super::desc::{ElementKernel, Kernel};
 use super::isa;
+use super::place::Place;
 use super::pipe::{Operand, Pipe, PipeBuilder, Stage, StageKind};
 use crate::error::{Error, Result};
 use crate::index::{Index, IntoSpace, Space};
 
-/// Where a call is forced to run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-pub enum Place {
-    /// The CPU twin, on the pool.
-    Cpu,
-    /// The n-th GPU, in the order that `veda-calibrate devices` lists them.
-    Gpu(u32),
-}
 
 /// A kernel bound to its arguments, ready for [`gpu::execute`](crate::gpu::execute).
 #[must_use = "a bound kernel does nothing until `veda::gpu::execute` runs it"]

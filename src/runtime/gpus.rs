@@ -17,6 +17,8 @@ pub struct Gpu {
     pub index: u32,
     /// What it is.
     pub info: DeviceInfo,
+    /// Whether routing may choose it; other adapters only run what is forced on them.
+    pub admitted: bool,
     device: RwLock<Option<Arc<Device>>>,
     losses: AtomicU32,
     reopening: AtomicBool,
@@ -26,6 +28,22 @@ impl Gpu {
     /// The open device; `None` while it is lost.
     pub fn device(&self) -> Option<Arc<Device>> {
         self.device.read().unwrap_or_else(PoisonError::into_inner).clone().filter(|d| !d.is_lost())
+    }
+
+    /// The device, opened now if it was not (a forced place may name an adapter that routing does not use).
+    pub fn open(&self) -> Result<Arc<Device>, String> {
+        if let Some(device) = self.device() {
+            return Ok(device);
+        }
+        let mut slot = self.device.write().unwrap_or_else(PoisonError::into_inner);
+        match slot.as_ref().filter(|d| !d.is_lost()) {
+            Some(device) => Ok(Arc::clone(device)),
+            None => {
+                let device = Device::open(self.index as usize).map_err(|e| e.to_string())?;
+                *slot = Some(Arc::clone(&device));
+                Ok(device)
+            }
+        }
     }
 
     /// Drops a lost device and opens it again in the background.
@@ -51,25 +69,33 @@ impl Gpu {
 /// What discovery found.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// The admitted adapters that could be opened.
+    /// Every adapter; those that routing may use are open.
     pub gpus: Vec<Arc<Gpu>>,
     /// One line for people: what was found, or why nothing is usable.
     pub note: String,
+}
+
+impl Found {
+    /// The adapters that routing may use and that are open now.
+    pub fn usable(&self) -> impl Iterator<Item = (&Arc<Gpu>, Arc<Device>)> {
+        self.gpus.iter().filter(|g| g.admitted).filter_map(|g| Some((g, g.device()?)))
+    }
 }
 
 /// The GPUs of a runtime.
 #[derive(Debug)]
 pub struct Gpus {
     choice: DeviceChoice,
+    software: bool,
     found: Arc<OnceLock<Found>>,
     search: Mutex<Option<thread::JoinHandle<()>>>,
     started: AtomicBool,
 }
 
 impl Gpus {
-    /// Nothing is searched yet.
-    pub fn new(choice: DeviceChoice) -> Gpus {
-        Gpus { choice, found: Arc::default(), search: Mutex::new(None), started: AtomicBool::new(false) }
+    /// Nothing is searched yet. `software` admits software adapters beside hardware in automatic routing (benches).
+    pub fn new(choice: DeviceChoice, software: bool) -> Gpus {
+        Gpus { choice, software, found: Arc::default(), search: Mutex::new(None), started: AtomicBool::new(false) }
     }
 
     /// What was found, if the search is over; starts it in the background otherwise (it takes 50 to 300 ms, most of it
@@ -90,9 +116,9 @@ impl Gpus {
         if self.started.swap(true, Ordering::AcqRel) {
             return;
         }
-        let (choice, found) = (self.choice, Arc::clone(&self.found));
+        let (choice, software, found) = (self.choice, self.software, Arc::clone(&self.found));
         let thread = thread::Builder::new().name("veda-discover".into()).spawn(move || {
-            found.get_or_init(|| search(choice));
+            found.get_or_init(|| search(choice, software));
         });
         *self.search.lock().unwrap_or_else(PoisonError::into_inner) = thread.ok();
     }
@@ -104,11 +130,11 @@ impl Gpus {
         if let Some(thread) = thread {
             let _ = thread.join(); // a panic in a driver leaves `found` empty: search again below, on this thread
         }
-        self.found.get_or_init(|| search(self.choice))
+        self.found.get_or_init(|| search(self.choice, self.software))
     }
 }
 
-fn search(choice: DeviceChoice) -> Found {
+fn search(choice: DeviceChoice, software: bool) -> Found {
     if choice == DeviceChoice::Cpu {
         return Found { gpus: Vec::new(), note: "GPUs are switched off (VEDA_DEVICE=cpu or enable_gpu(false))".into() };
     }
@@ -116,25 +142,31 @@ fn search(choice: DeviceChoice) -> Found {
     let admitted = |info: &DeviceInfo| match choice {
         DeviceChoice::Gpu(Some(n)) => info.index == n as usize,
         DeviceChoice::Software => info.kind == Kind::Software,
-        _ => info.kind != Kind::Software,
+        _ => software || info.kind != Kind::Software,
     };
     let mut failures = Vec::new();
     let mut gpus = Vec::new();
-    for info in all.iter().filter(|info| admitted(info)) {
-        match Device::open(info.index) {
-            Ok(device) => gpus.push(Arc::new(Gpu {
-                index: info.index as u32,
-                info: info.clone(),
-                device: RwLock::new(Some(device)),
-                losses: AtomicU32::new(0),
-                reopening: AtomicBool::new(false),
-            })),
-            Err(error) => failures.push(format!("{}: {error}", info.name)),
+    for info in &all {
+        let gpu = Gpu {
+            index: info.index as u32,
+            info: info.clone(),
+            admitted: admitted(info),
+            device: RwLock::new(None),
+            losses: AtomicU32::new(0),
+            reopening: AtomicBool::new(false),
+        };
+        if gpu.admitted
+            && let Err(error) = gpu.open()
+        {
+            failures.push(format!("{}: {error}", info.name));
         }
+        gpus.push(Arc::new(gpu));
     }
+    let usable: Vec<&str> =
+        gpus.iter().filter(|g| g.admitted && g.device().is_some()).map(|g| g.info.name.as_str()).collect();
     let names = |infos: Vec<&str>| if infos.is_empty() { "none".to_owned() } else { infos.join(", ") };
-    let note = match (gpus.is_empty(), failures.is_empty()) {
-        (false, _) => names(gpus.iter().map(|g| g.info.name.as_str()).collect()),
+    let note = match (usable.is_empty(), failures.is_empty()) {
+        (false, _) => names(usable),
         (true, false) => format!("no adapter could be opened: {}", failures.join("; ")),
         (true, true) => {
             let all = names(all.iter().map(|i| i.name.as_str()).collect());

@@ -1,0 +1,193 @@
+//! Owns the pool, the devices and the planner's state, and turns a decision into work.
+
+pub(crate) mod costs;
+pub(crate) mod custom;
+#[cfg(feature = "gpu")]
+pub(crate) mod gpus;
+pub(crate) mod global;
+pub(crate) mod model;
+pub(crate) mod route;
+pub(crate) mod session;
+pub(crate) mod shaders;
+#[cfg(feature = "gpu")]
+pub(crate) mod windows;
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use crate::config::{Config, DeviceChoice};
+use crate::error::Result;
+use crate::executor::{Pool, PoolConfig};
+use crate::kernel::place::Place;
+use crate::planner::Decider;
+use crate::telemetry::{Metrics, Snapshot};
+
+pub use global::{init, init_with_config, metrics, shutdown};
+pub use session::explain;
+
+/// A pool of CPU workers, the GPUs, and what is known about their speed.
+///
+/// Cheap to clone; all clones are one runtime. Most programs use the global one, which starts by itself at first use.
+#[derive(Clone, Debug)]
+pub struct Runtime {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    config: Config,
+    choice: DeviceChoice,
+    pool: Pool,
+    shaders: shaders::Shaders,
+    #[cfg(feature = "gpu")]
+    gpus: gpus::Gpus,
+    model: RwLock<model::Model>,
+    decider: Decider,
+    metrics: Metrics,
+    /// Settings that were ignored because they were bad, and other things worth saying.
+    notes: Mutex<Vec<String>>,
+}
+
+impl Runtime {
+    /// A runtime of its own: own workers, own devices, own statistics.
+    ///
+    /// Waits for the search for GPUs (50 to 300 ms), unless they are switched off.
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config) for settings in the environment that cannot be understood,
+    /// [`Error::Profile`](crate::Error::Profile) for a profile that cannot be used, [`Error::NoGpu`](crate::Error::NoGpu)
+    /// if a GPU is demanded and there is none, [`Error::Threads`](crate::Error::Threads).
+    pub fn new(config: Config) -> Result<Runtime> {
+        let pool = PoolConfig { num_threads: config.num_threads, stack_size: config.stack_size, ..PoolConfig::default() };
+        let runtime = Runtime::strict(config, Pool::new(&pool)?)?;
+        Ok(runtime)
+    }
+
+    /// With every bad setting an error, and the devices found.
+    fn strict(config: Config, pool: Pool) -> Result<Runtime> {
+        let choice = config.device()?;
+        crate::executor::requested_threads()?;
+        #[cfg(feature = "gpu")]
+        crate::device::budget::from_environment().map_err(|e| crate::Error::Config {
+            name: "VEDA_GPU_MEMORY",
+            value: std::env::var("VEDA_GPU_MEMORY").unwrap_or_default(),
+            expected: e.to_string(),
+        })?;
+        let (model, problem) = model::Model::for_host(&config, pool.num_threads());
+        if let Some(error) = problem {
+            return Err(error);
+        }
+        let runtime = Runtime::assemble(config, choice, pool, model, Vec::new());
+        runtime.inner.demand_gpu()?;
+        Ok(runtime)
+    }
+
+    /// With every bad setting noted and treated as absent, and nothing searched: for calls that cannot fail.
+    fn lenient(config: Config, pool: Pool) -> Runtime {
+        let mut notes = Vec::new();
+        let choice = config.device().unwrap_or_else(|error| {
+            notes.push(format!("{error}; used auto"));
+            DeviceChoice::Auto
+        });
+        let (model, problem) = model::Model::for_host(&config, pool.num_threads());
+        notes.extend(problem.map(|error| format!("{error}; used built-in numbers")));
+        Runtime::assemble(config, choice, pool, model, notes)
+    }
+
+    fn assemble(config: Config, choice: DeviceChoice, pool: Pool, model: model::Model, notes: Vec<String>) -> Runtime {
+        let metrics = Metrics::new(config.enable_telemetry);
+        let workers = pool.clone();
+        metrics.set_task_provider(move || model::tasks(&workers));
+        let inner = Inner {
+            choice,
+            shaders: shaders::Shaders::default(),
+            #[cfg(feature = "gpu")]
+            gpus: gpus::Gpus::new(choice, config.admit_software),
+            model: RwLock::new(model),
+            decider: Decider::new(false),
+            metrics,
+            notes: Mutex::new(notes),
+            pool,
+            config,
+        };
+        Runtime { inner: Arc::new(inner) }
+    }
+
+    /// The CPU pool.
+    pub fn pool(&self) -> &Pool {
+        &self.inner.pool
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    /// All counters and latencies now.
+    pub fn metrics(&self) -> Snapshot {
+        self.inner.metrics.snapshot()
+    }
+
+    /// One line per thing worth knowing: which GPUs are used or why none is, and settings that were ignored.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = self.inner.notes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        #[cfg(feature = "gpu")]
+        match self.inner.gpus.poll() {
+            Some(found) => notes.push(format!("GPU: {}", found.note)),
+            None => notes.push("GPU: still being searched for; ran on the CPU meanwhile".to_owned()),
+        }
+        #[cfg(not(feature = "gpu"))]
+        notes.push("GPU: veda was built without the feature `gpu`".to_owned());
+        notes
+    }
+
+    /// Stops this runtime's workers and waits for them.
+    ///
+    /// # Errors
+    /// [`Error::Shutdown`](crate::Error::Shutdown) if they do not end in time, or from inside the pool.
+    pub fn shutdown(&self, timeout: Duration) -> Result<()> {
+        self.inner.pool.shutdown(timeout)
+    }
+
+    /// Test hook: the GPU of this number fails as if its driver had reset it.
+    #[doc(hidden)]
+    #[cfg(feature = "gpu")]
+    pub fn simulate_gpu_loss(&self, index: u32) {
+        if let Some(device) = self.inner.gpus.wait().gpus.iter().find(|g| g.index == index).and_then(|g| g.device()) {
+            device.simulate_loss();
+        }
+    }
+}
+
+impl Inner {
+    /// Errors if the settings demand a GPU that is not there.
+    fn demand_gpu(&self) -> Result<()> {
+        #[cfg(feature = "gpu")]
+        if self.choice != DeviceChoice::Cpu {
+            let found = self.gpus.wait();
+            self.adopt(found);
+            if self.choice != DeviceChoice::Auto && found.usable().next().is_none() {
+                return Err(crate::Error::NoGpu { reason: found.note.clone() });
+            }
+        }
+        #[cfg(not(feature = "gpu"))]
+        if matches!(self.choice, DeviceChoice::Gpu(_) | DeviceChoice::Software) {
+            return Err(crate::Error::NoGpu { reason: "veda was built without the feature `gpu`".to_owned() });
+        }
+        Ok(())
+    }
+
+    /// The place that the settings prefer, once it is known.
+    fn preferred(&self) -> Option<Place> {
+        match self.choice {
+            DeviceChoice::Auto => None,
+            DeviceChoice::Cpu => Some(Place::Cpu),
+            #[cfg(feature = "gpu")]
+            DeviceChoice::Gpu(_) | DeviceChoice::Software => {
+                self.gpus.wait().usable().next().map(|(gpu, _)| Place::Gpu(gpu.index))
+            }
+            #[cfg(not(feature = "gpu"))]
+            DeviceChoice::Gpu(_) | DeviceChoice::Software => None,
+        }
+    }
+}
