@@ -11,6 +11,8 @@
 pub mod ast;
 pub mod builtin;
 pub mod codec;
+pub mod cost;
 pub mod infer;
 pub mod link;
 pub mod visit;
+pub mod wgsl;
