@@ -13,9 +13,9 @@ use crate::builtin;
 /// The first byte of every encoded function.
 pub const VERSION: u8 = 1;
 
-/// How deep expressions may nest. rustc's own default recursion limit is 128; chains such as `a + b + …` nest once per
-/// operator.
-pub const MAX_DEPTH: u32 = 200;
+/// How deep expressions may nest: a debug build prints this depth within a 2 MiB thread stack. Chains such as
+/// `a + b + …` nest once per operator.
+pub const MAX_DEPTH: u32 = 64;
 
 /// 64-bit FNV-1a: the identity of an encoded kernel.
 pub const fn fnv1a(bytes: &[u8]) -> u64 {
