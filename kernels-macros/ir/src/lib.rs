@@ -9,3 +9,10 @@
 //!    [`link::link`] types them completely.
 //! 3. [`wgsl`] prints the linked functions; [`cost`] counts their operations.
 pub mod ast;
+pub mod builtin;
+pub mod codec;
+pub mod cost;
+pub mod infer;
+pub mod link;
+pub mod visit;
+pub mod wgsl;
