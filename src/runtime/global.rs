@@ -1,0 +1,100 @@
+//! The global runtime: lazy, or set up by `init`, until `shutdown`.
+
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+use super::Runtime;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::executor::{Pool, PoolConfig, set_global, shutdown_global};
+use crate::telemetry::{Metrics, Snapshot};
+
+static GLOBAL: RwLock<Option<Runtime>> = RwLock::new(None);
+
+impl Runtime {
+    /// The global runtime, made now if there is none: with the default settings, bad ones in the environment noted
+    /// ([`Runtime::notes`]) and ignored. Starts no thread and loads no driver until there is work.
+    ///
+    /// # Errors
+    /// None at present; the signature leaves room.
+    pub fn global() -> Result<Runtime> {
+        if let Some(runtime) = GLOBAL.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            return Ok(runtime.clone());
+        }
+        let mut slot = GLOBAL.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(slot.get_or_insert_with(|| Runtime::lenient(Config::default(), Pool::global())).clone())
+    }
+}
+
+/// Sets up the global runtime with the default settings and waits for the search for GPUs.
+///
+/// The returned handle may be dropped at once: the global runtime lives until [`shutdown`].
+///
+/// # Errors
+/// As [`Runtime::new`]: what infallible calls would ignore, this reports.
+pub fn init() -> Result<Runtime> {
+    init_with_config(Config::default())
+}
+
+/// Sets up the global runtime with these settings. A second call with the same settings returns the same runtime.
+///
+/// # Errors
+/// As [`Runtime::new`]; [`Error::AlreadyInitialised`] if it runs with other settings.
+pub fn init_with_config(config: Config) -> Result<Runtime> {
+    let mut slot = GLOBAL.write().unwrap_or_else(PoisonError::into_inner);
+    if let Some(runtime) = slot.as_ref() {
+        if *runtime.config() != config {
+            return Err(Error::AlreadyInitialised);
+        }
+        let runtime = runtime.clone();
+        drop(slot);
+        runtime.config().device()?;
+        runtime.inner.demand_gpu()?;
+        return Ok(runtime);
+    }
+    config.device()?;
+    let pool = PoolConfig {
+        num_threads: config.num_threads.unwrap_or(0),
+        stack_size: config.stack_size,
+        ..PoolConfig::default()
+    };
+    set_global(pool)?;
+    let runtime = Runtime::strict(config, Pool::global())?;
+    Ok(slot.insert(runtime).clone())
+}
+
+/// Counters and latencies of the global runtime.
+#[derive(Clone, Copy, Debug)]
+pub struct GlobalMetrics(());
+
+impl GlobalMetrics {
+    /// All numbers now; zeros before the first work.
+    pub fn snapshot(self) -> Snapshot {
+        match GLOBAL.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            Some(runtime) => runtime.metrics(),
+            None => Metrics::new(true).snapshot(),
+        }
+    }
+}
+
+/// The counters of the global runtime.
+///
+/// ```
+/// # use veda::prelude::*;
+/// let sum: u64 = (0..10_000u64).into_par_iter().sum();
+/// println!("{}", veda::metrics().snapshot());
+/// # assert_eq!(sum, 49_995_000);
+/// ```
+pub fn metrics() -> GlobalMetrics {
+    GlobalMetrics(())
+}
+
+/// Stops the global runtime: its workers end and are waited for, its devices are released. Later calls start afresh.
+///
+/// # Errors
+/// [`Error::Shutdown`] if workers do not end within `timeout`, or if called from one of them.
+pub fn shutdown(timeout: Duration) -> Result<()> {
+    shutdown_global(timeout)?;
+    GLOBAL.write().unwrap_or_else(PoisonError::into_inner).take();
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! The cost model of a runtime: from a profile that fits this machine, else from built-in numbers.
+
+use std::path::PathBuf;
+
+use crate::calibrate::host;
+use crate::config::Config;
+use crate::error::Error;
+use crate::executor::Pool;
+use crate::planner::profile::{Adapter, DeviceKind};
+use crate::planner::{CostModel, Profile};
+use crate::telemetry::TaskSnapshot;
+
+/// The cost model, and whether the GPUs are in it yet.
+#[derive(Debug)]
+pub(crate) struct Model {
+    pub(crate) cost: CostModel,
+    /// The numbers of the adapters behind the model's GPUs: `Place::Gpu(i)` of the planner is `adapters[i]`.
+    pub(crate) adapters: Vec<u32>,
+    /// Whether the search for GPUs has been taken into account.
+    pub(crate) complete: bool,
+    /// The file's numbers, if a file was found.
+    measured: Option<(PathBuf, Profile)>,
+    threads: usize,
+}
+
+impl AsRef<CostModel> for Model {
+    fn as_ref(&self) -> &CostModel {
+        &self.cost
+    }
+}
+
+impl Model {
+    /// The model of the CPU alone. A profile that is named (setting or `VEDA_PROFILE`) must be usable, else there is an
+    /// error beside the built-in numbers; one in the user's cache directory is used if it is there and fits.
+    pub(crate) fn for_host(config: &Config, threads: usize) -> (Model, Option<Error>) {
+        let named = config.profile.clone().or_else(|| std::env::var_os("VEDA_PROFILE").map(PathBuf::from));
+        let path = named.clone().or_else(Profile::default_path);
+        let (measured, mut problem) = match path {
+            Some(path) if named.is_some() || path.exists() => match Profile::load(&path) {
+                Ok(profile) => (Some((path, profile)), None),
+                Err(error) => (None, Some(error.at(&path))),
+            },
+            _ => (None, None),
+        };
+        let mut model = Model { cost: builtin(threads, &[]), adapters: Vec::new(), complete: false, measured, threads };
+        problem = problem.or_else(|| model.host_mismatch());
+        if problem.is_some() {
+            model.measured = None;
+        }
+        model.rebuild(&[]);
+        // Nobody asked for the file in the cache directory: if it is bad or old, do without.
+        (model, problem.filter(|_| named.is_some()))
+    }
+
+    /// Whether the file was measured on another machine.
+    fn host_mismatch(&self) -> Option<Error> {
+        let (path, profile) = self.measured.as_ref()?;
+        let host = host::host(self.threads as u32);
+        let mut key = profile.key();
+        key.cpu_model = host.cpu_model;
+        key.pool_threads = host.pool_threads;
+        key.target_features = host.target_features;
+        let mismatch = profile.matches(&key).err()?;
+        Some(Error::Profile { path: path.clone(), reason: mismatch.to_string() })
+    }
+
+    /// Takes the adapters that routing may use into the model: measured numbers where the file has this very adapter
+    /// and driver, built-in ones elsewhere. Keeps nothing of what was learned about GPUs before.
+    pub(crate) fn rebuild(&mut self, gpus: &[(u32, Adapter)]) {
+        let adapters: Vec<Adapter> = gpus.iter().map(|(_, adapter)| adapter.clone()).collect();
+        let mut profile = Profile::builtin(host::host(self.threads as u32), &adapters);
+        if let Some((_, measured)) = &self.measured {
+            for device in &mut profile.devices {
+                let same = |other: &Adapter| {
+                    let cpu = device.adapter.kind == DeviceKind::Cpu && other.kind == DeviceKind::Cpu;
+                    cpu || *other == device.adapter
+                };
+                if let Some(found) = measured.devices.iter().find(|d| same(&d.adapter)) {
+                    *device = found.clone();
+                }
+            }
+            profile.builtin = measured.builtin;
+            profile.quality = measured.quality.clone();
+            profile.learned.clone_from(&measured.learned);
+        }
+        self.cost = CostModel::new(&profile);
+        self.adapters = gpus.iter().map(|(index, _)| *index).collect();
+    }
+}
+
+fn builtin(threads: usize, gpus: &[Adapter]) -> CostModel {
+    CostModel::new(&Profile::builtin(host::host(threads as u32), gpus))
+}
+
+/// The pool's numbers for a snapshot.
+pub(crate) fn tasks(pool: &Pool) -> TaskSnapshot {
+    let mut all = TaskSnapshot::default();
+    let mut latencies = crate::telemetry::worker::LatencyBuckets::default();
+    for worker in pool.stats() {
+        all.tasks_executed += worker.executed;
+        all.tasks_stolen += worker.stolen;
+        all.tasks_panicked += worker.panicked;
+        all.busy_ns += worker.busy_ns;
+        all.idle_ns += worker.idle_ns;
+        latencies.merge(&worker.latency);
+    }
+    all.avg_latency_ns = latencies.mean_ns();
+    all.p50_latency_ns = latencies.quantile_ns(0.5);
+    all.p99_latency_ns = latencies.quantile_ns(0.99);
+    all
+}
