@@ -26,9 +26,9 @@ use crate::kernel::terminal::Terminal;
 use crate::runtime::Runtime;
 use crate::runtime::route::Routed;
 
-pub use crate::kernel::bound::Place;
+pub use crate::kernel::place::Place;
 pub use crate::executor::Pool;
-pub use crate::planner::Cost;
+pub use crate::planner::OpCounts;
 
 /// Elements per task of the CPU pool: 16 KiB of output, which with its inputs stays in L1/L2, and long enough (some
 /// microseconds) that the cost of a task (tens of nanoseconds) does not show.
@@ -121,6 +121,30 @@ pub trait GpuKernel: Send + Sync {
         Self: Sized,
     {
         runtime.route_custom(self)
+    }
+}
+
+/// What a hand-written kernel is expected to cost: a hint until its calls have been observed.
+///
+/// ```
+/// use veda::gpu::{Cost, OpCounts};
+/// let saxpy = Cost::per_element(1_000_000, OpCounts { add: 1.0, mul: 1.0, ..OpCounts::default() });
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Cost {
+    pub(crate) elements: Option<u64>,
+    pub(crate) ops: OpCounts,
+}
+
+impl Cost {
+    /// Nothing is known: one element per 4 bytes of output, a few operations each, with a wide interval.
+    pub fn unknown() -> Cost {
+        Cost { elements: None, ops: OpCounts { add: 8.0, mul: 8.0, ..OpCounts::default() } }
+    }
+
+    /// These operations for each of so many elements.
+    pub fn per_element(elements: u64, ops: OpCounts) -> Cost {
+        Cost { elements: Some(elements), ops }
     }
 }
 

@@ -30,8 +30,9 @@ const COMPACT: &str = include_str!("../../shaders/compact.wgsl");
 pub struct Checks {
     /// An index out of bounds raises the status word (debug builds of the kernel's crate).
     pub bounds: bool,
-    /// More loop iterations than this in one invocation raise the status word (software adapters stop loops silently).
-    pub loop_budget: Option<u32>,
+    /// Too many loop iterations in one invocation raise the status word: the common software driver stops a shader's
+    /// loops silently after 65 535 iterations, counted per group of up to 16 invocations.
+    pub loop_budget: bool,
 }
 
 /// What a binding of an assembled shader is, in binding order.
@@ -273,7 +274,7 @@ pub fn assemble(pipe: &Pipe<'_>, terminal: &Terminal, checks: Checks) -> Result<
     if entries.len() == 3 {
         roles.extend([Role::Sparse, Role::Counts]);
     }
-    let checked = checks.bounds || checks.loop_budget.is_some();
+    let checked = checks.bounds || checks.loop_budget;
     if checked {
         roles.push(Role::Status);
     }
@@ -281,7 +282,7 @@ pub fn assemble(pipe: &Pipe<'_>, terminal: &Terminal, checks: Checks) -> Result<
     let printed = wgsl::print(
         &program.linked,
         &printer_roots(pipe, terminal, &program),
-        &wgsl::Options { check_bounds: checks.bounds, loop_budget: checks.loop_budget.is_some() },
+        &wgsl::Options { check_bounds: checks.bounds, loop_budget: checks.loop_budget },
     )
     .map_err(|e| fail(e.to_string()))?;
     let body = call_entries(&body, &printed.entries);
@@ -310,7 +311,10 @@ pub fn assemble(pipe: &Pipe<'_>, terminal: &Terminal, checks: Checks) -> Result<
     if checked {
         text.push_str("fn veda_fail() { atomicStore(&veda_status, 1u); }\n");
     }
-    if let Some(budget) = checks.loop_budget {
+    if checks.loop_budget {
+        // One loop: the group's count is its slowest member's. Several: it is at most the sum of its members'.
+        let loops = printed.text.matches("veda_over_budget()").count();
+        let budget = if loops <= 1 { 65_000 } else { 65_000 / 16 };
         let _ = writeln!(
             text,
             "var<private> veda_iterations: u32;\nfn veda_over_budget() -> bool {{\n    veda_iterations = \

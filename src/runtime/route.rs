@@ -1,6 +1,6 @@
 //! One routed call: estimate, decide, run, observe, explain.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use veda_kernels_ir::ast::Ty;
@@ -12,7 +12,8 @@ use crate::kernel::assemble::{self, Checks};
 use crate::kernel::pipe::{Pipe, StageKind};
 use crate::kernel::place::Place;
 use crate::kernel::terminal::Terminal;
-use crate::planner::{Bytes, Candidate, Explanation, Observation, OutputKind, Residency, Work};
+use crate::planner::{Bytes, CallExplanation, Candidate, CostModel, Observation, OutputKind, Residency, Work, decide};
+use crate::telemetry::{Batch, DeviceMetrics};
 
 /// What became of a routed call.
 #[derive(Debug)]
@@ -38,12 +39,12 @@ struct Open {
 
 /// What is known of a call before it runs.
 #[derive(Debug)]
-struct Call {
+pub(crate) struct Call {
     name: String,
     work: Work,
     residency: Residency,
+    /// The places that could run it, as slots of the model.
     candidates: Vec<Candidate>,
-    forced: bool,
     notes: Vec<String>,
 }
 
@@ -51,8 +52,9 @@ impl Ticket {
     /// The CPU run is over.
     pub fn finish(self) {
         if let Some(open) = self.0 {
-            let ns = open.started.elapsed().as_nanos() as u64;
-            open.inner.observe(open.call, Place::Cpu, ns, false);
+            let Open { inner, mut call, started } = *open;
+            let ns = started.elapsed().as_nanos() as u64;
+            inner.observe(&mut call, Place::Cpu, ns, false, (0, 0));
         }
     }
 }
@@ -70,62 +72,41 @@ impl Runtime {
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<Routed> {
         let inner = &self.inner;
-        let forced = forced.or(inner.forced);
-        let mut notes = Vec::new();
-        if pipe.space.is_empty() || (!inner.watches() && inner.cannot_offload(forced)) {
+        let target = inner.target(forced)?;
+        if pipe.space.is_empty() || inner.quiet(target) {
             return Ok(Routed::Cpu(Ticket(None)));
         }
-        let prepared = match inner.shaders.get(pipe, terminal, inner.checks(pipe)) {
+        let prepared = match inner.shaders.get(pipe, terminal, inner.checks(pipe, target)) {
             Ok(prepared) => prepared,
-            Err(reason) if matches!(forced, Some(Place::Gpu(_))) => {
+            Err(reason) if forced.is_some_and(|place| place != Place::Cpu) => {
                 return Err(Error::Link { kernel: assemble::name(pipe), reason: reason.to_string() });
             }
             Err(_) => return Ok(Routed::Cpu(Ticket(None))),
         };
         let (work, residency) = describe(pipe, terminal, &prepared);
-        let candidates = inner.candidates(&prepared, forced, &mut notes)?;
-        let place = inner.decide(&work, &residency, &candidates);
-        let mut call = Call {
-            name: prepared.assembled.name.clone(),
-            work,
-            residency,
-            candidates,
-            forced: forced.is_some(),
-            notes,
-        };
+        let mut call = Call::new(prepared.assembled.name.clone(), work, residency);
+        #[cfg(feature = "gpu")]
+        let place = inner.choose(&mut call, target, &prepared.shader);
+        #[cfg(not(feature = "gpu"))]
+        let place = inner.choose(&mut call, target, &());
         #[cfg(feature = "gpu")]
         if let Place::Gpu(index) = place {
             use super::windows::{self, WindowError};
             let predicted = inner.predicted(&call, place);
-            let gpu = inner.gpus.wait().gpus.iter().find(|g| g.index == index).cloned();
-            let run = gpu.as_ref().and_then(|g| g.device()).map(|device| {
-                let started = Instant::now();
-                let run = windows::run(&device, &prepared, pipe, terminal, predicted, sink);
-                (started.elapsed().as_nanos() as u64, run)
-            });
-            let reason = match run {
-                Some((ns, Ok(observed))) => {
-                    inner.moved(index, observed.bytes);
-                    inner.observe(call, place, ns, observed.compile_ns > 0);
-                    return Ok(Routed::Done);
-                }
-                Some((_, Err(error))) => {
-                    if let (Some(gpu), WindowError::Device(crate::device::DeviceError::Lost { .. })) = (&gpu, &error) {
-                        gpu.lost();
-                    }
-                    match error {
-                        // The twin raises the panic, with kernel, index and length.
-                        WindowError::Check => "a run-time check failed on the device".to_owned(),
-                        error => error.to_string(),
-                    }
-                }
-                None => "the device is lost and being opened again".to_owned(),
+            let run = |device: &crate::device::Device| {
+                windows::run(device, &prepared, pipe, terminal, predicted, sink).map_err(|error| match error {
+                    // The twin raises the panic, with kernel, index and length.
+                    WindowError::Check => Failure::Twin("a run-time check failed on the device".to_owned()),
+                    WindowError::Device(error) => Failure::Device(error),
+                    error @ WindowError::Whole { .. } => Failure::Refused(error.to_string()),
+                })
             };
-            inner.fell_back(index);
-            call.notes.push(format!("{reason}; ran on the CPU instead"));
+            if inner.on_gpu(index, &mut call, forced.is_some(), run)? {
+                return Ok(Routed::Done);
+            }
         }
-        let _ = (place, &sink);
-        Ok(Routed::Cpu(Ticket(Some(Box::new(Open { inner: Arc::clone(inner), call, started: Instant::now() })))))
+        let _ = (place, sink);
+        Ok(Routed::Cpu(inner.ticket(call)))
     }
 }
 
@@ -157,24 +138,297 @@ fn describe(pipe: &Pipe<'_>, terminal: &Terminal, prepared: &Prepared) -> (Work,
     (work, residency)
 }
 
+/// What a device builds a pipeline from.
+#[cfg(feature = "gpu")]
+type Pipeline = Arc<crate::device::Shader>;
+#[cfg(not(feature = "gpu"))]
+type Pipeline = ();
+
+/// Why a device did not finish a call.
+#[cfg(feature = "gpu")]
+pub(crate) enum Failure {
+    /// The device's error.
+    Device(crate::device::DeviceError),
+    /// It does not fit the device.
+    Refused(String),
+    /// The CPU twin is to run, also if the place was forced.
+    Twin(String),
+}
+
+impl Call {
+    pub(crate) fn new(name: String, work: Work, residency: Residency) -> Call {
+        Call { name, work, residency, candidates: Vec::new(), notes: Vec::new() }
+    }
+}
+
 impl Inner {
-    /// Which checks a pipe's shader needs here.
-    fn checks(&self, pipe: &Pipe<'_>) -> Checks {
-        Checks { bounds: pipe.stages.iter().any(|s| s.desc.debug), loop_budget: self.loop_budget() }
+    /// The forced place, else the preferred one.
+    ///
+    /// # Errors
+    /// [`Error::NoGpu`] if a GPU is forced that is not there.
+    pub(crate) fn target(&self, forced: Option<Place>) -> Result<Option<Place>> {
+        #[cfg(feature = "gpu")]
+        if let Some(Place::Gpu(index)) = forced {
+            let found = self.gpus.wait();
+            self.adopt(found);
+            if found.gpus.iter().all(|g| g.index != index) {
+                return Err(Error::NoGpu { reason: format!("there is no adapter {index}; {}", found.note) });
+            }
+        }
+        #[cfg(not(feature = "gpu"))]
+        if let Some(Place::Gpu(_)) = forced {
+            return Err(Error::NoGpu { reason: "veda was built without the feature `gpu`".to_owned() });
+        }
+        Ok(forced.or_else(|| self.preferred()))
     }
 
-    /// Books a finished call: model, metrics, explanation.
-    fn observe(&self, call: Call, place: Place, ns: u64, warm_up: bool) {
-        let contended = call.candidates.iter().any(|c| c.place == place && c.queued_ns > 0);
-        let seen = Observation { place: self.slot(place), observed_ns: ns, warm_up, contended };
-        let decision = session::active().then(|| self.explained(&call));
-        let stale = self.model(|model| model.observe(&call.work, &call.residency, &seen));
+    /// Whether the call can only run on the CPU and nobody wants to know what it took: then routing stops here.
+    pub(crate) fn quiet(&self, target: Option<Place>) -> bool {
+        if session::active() || self.metrics_on() {
+            return false;
+        }
+        #[cfg(feature = "gpu")]
+        let offload = target != Some(Place::Cpu) && self.gpus.poll().is_some_and(|found| found.usable().next().is_some());
+        #[cfg(not(feature = "gpu"))]
+        let offload = false;
+        !offload && !matches!(target, Some(Place::Gpu(_)))
+    }
+
+    fn metrics_on(&self) -> bool {
+        cfg!(feature = "telemetry") && self.config.enable_telemetry
+    }
+
+    /// Which checks a pipe's shader needs.
+    fn checks(&self, pipe: &Pipe<'_>, target: Option<Place>) -> Checks {
+        let bounds = pipe.stages.iter().any(|s| s.desc.debug);
+        #[cfg(feature = "gpu")]
+        let software = self.gpus.poll().is_some_and(|found| {
+            let targeted = |index| target == Some(Place::Gpu(index)) || (target.is_none() && self.config.admit_software);
+            found.gpus.iter().any(|g| g.info.kind == crate::device::Kind::Software && targeted(g.index))
+        });
+        #[cfg(not(feature = "gpu"))]
+        let software = target.is_some_and(|_| false);
+        Checks { bounds, loop_budget: software }
+    }
+
+    /// Fills in the candidates and decides. Never returns a GPU whose pipeline is not built, unless that GPU is the
+    /// target: its pipeline is then built in the background and the CPU runs meanwhile.
+    #[cfg_attr(not(feature = "gpu"), allow(clippy::unused_self, unused_variables))]
+    pub(crate) fn choose(&self, call: &mut Call, target: Option<Place>, shader: &Pipeline) -> Place {
+        call.candidates = vec![Candidate::idle(Place::Cpu)];
+        #[cfg(feature = "gpu")]
+        if target != Some(Place::Cpu) {
+            match self.gpus.poll() {
+                None => call.notes.push("GPUs are still being searched for; ran on the CPU meanwhile".to_owned()),
+                Some(found) => {
+                    self.adopt(found);
+                    for (slot, (gpu, device)) in found.usable().enumerate() {
+                        if target.is_some_and(|t| t != Place::Gpu(gpu.index)) {
+                            continue;
+                        }
+                        call.candidates.push(Candidate {
+                            place: Place::Gpu(slot as u32),
+                            queued_ns: device.queued().estimated_ns,
+                            ready: true,
+                            software_admitted: true, // the search admits software adapters only where they were asked for
+                        });
+                    }
+                }
+            }
+        }
+        if let Some(place) = target {
+            return place;
+        }
+        let route = |candidates: &[Candidate]| {
+            let model = || self.model.read().unwrap_or_else(PoisonError::into_inner);
+            self.decider.route(|| Guard(model()), &call.work, &call.residency, candidates)
+        };
+        let place = if call.candidates.len() == 1 { Place::Cpu } else { route(&call.candidates) };
+        #[cfg(feature = "gpu")]
+        if let Place::Gpu(slot) = place
+            && let Some((gpu, device)) = self.gpus.poll().and_then(|found| found.usable().nth(slot as usize))
+        {
+            if device.is_ready(shader.key) {
+                return Place::Gpu(gpu.index);
+            }
+            let note = match device.prepare(shader) {
+                crate::device::PipelineState::Ready => return Place::Gpu(gpu.index),
+                crate::device::PipelineState::Building => "its pipeline is being built; ran on the CPU meanwhile".to_owned(),
+                crate::device::PipelineState::Failed(error) => format!("its pipeline cannot be built ({error}); ran on the CPU"),
+            };
+            call.notes.push(note);
+            return Place::Cpu;
+        }
+        place
+    }
+
+    /// The model's slot of a place.
+    fn slot(&self, place: Place) -> Place {
+        match place {
+            Place::Cpu => Place::Cpu,
+            Place::Gpu(index) => {
+                let model = self.model.read().unwrap_or_else(PoisonError::into_inner);
+                Place::Gpu(model.adapters.iter().position(|&a| a == index).unwrap_or(usize::MAX).min(u32::MAX as usize) as u32)
+            }
+        }
+    }
+
+    /// Takes newly found GPUs into the model, once.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn adopt(&self, found: &super::gpus::Found) {
+        if self.model.read().unwrap_or_else(PoisonError::into_inner).complete {
+            return;
+        }
+        let gpus: Vec<_> =
+            found.usable().map(|(gpu, _)| (gpu.index, crate::calibrate::host::adapter(&gpu.info))).collect();
+        let mut model = self.model.write().unwrap_or_else(PoisonError::into_inner);
+        if !model.complete {
+            model.rebuild(&gpus);
+            model.complete = true;
+        }
+    }
+
+    /// The predicted time of a call, nanoseconds; 0 where nothing is known.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn predicted(&self, call: &Call, place: Place) -> u64 {
+        let slot = self.slot(place);
+        let model = self.model.read().unwrap_or_else(PoisonError::into_inner);
+        model.cost.estimate(&call.work, slot, &call.residency, 0, true).map_or(0, |e| e.mean_ns)
+    }
+
+    /// Runs a call on a GPU. `Ok(false)`: the CPU twin is to run, for the reason that was noted in the call.
+    ///
+    /// # Errors
+    /// The device's failure, if `forced`.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn on_gpu(
+        &self,
+        index: u32,
+        call: &mut Call,
+        forced: bool,
+        run: impl FnOnce(&crate::device::Device) -> Result<super::windows::Observed, Failure>,
+    ) -> Result<bool> {
+        use crate::device::DeviceError;
+        let Some(gpu) = self.gpus.wait().gpus.iter().find(|g| g.index == index) else {
+            return Ok(false);
+        };
+        let name = &gpu.info.name;
+        let started = Instant::now();
+        let outcome = match if forced { gpu.open().ok() } else { gpu.device() } {
+            Some(device) => run(&device),
+            None => Err(Failure::Refused("it was lost and is being opened again".to_owned())),
+        };
+        let failure = match outcome {
+            Ok(observed) => {
+                let ns = started.elapsed().as_nanos() as u64;
+                self.observe(call, Place::Gpu(index), ns, observed.compile_ns > 0, observed.bytes);
+                return Ok(true);
+            }
+            Err(failure) => failure,
+        };
+        let (reason, error) = match failure {
+            Failure::Twin(reason) => (reason, None),
+            Failure::Refused(reason) => {
+                let error = Error::Device { device: name.clone(), reason: reason.clone() };
+                (reason, Some(error))
+            }
+            Failure::Device(error) => {
+                if matches!(error, DeviceError::Lost { .. }) {
+                    gpu.lost();
+                }
+                let reason = error.to_string();
+                let error = match error {
+                    DeviceError::Shader { name: kernel, reason } => Error::Shader { kernel, reason },
+                    _ => Error::Device { device: name.clone(), reason: reason.clone() },
+                };
+                (reason, Some(error))
+            }
+        };
+        match error {
+            Some(error) if forced => Err(error),
+            _ => {
+                call.notes.push(format!("{name}: {reason}; ran on the CPU instead"));
+                Ok(false)
+            }
+        }
+    }
+
+    /// Starts the clock of a call that runs on the CPU.
+    pub(crate) fn ticket(self: &Arc<Self>, call: Call) -> Ticket {
+        Ticket(Some(Box::new(Open { inner: Arc::clone(self), call, started: Instant::now() })))
+    }
+
+    /// Books a finished call: metrics, explanation, model.
+    fn observe(&self, call: &mut Call, place: Place, ns: u64, warm_up: bool, (up, down): (u64, u64)) {
+        let slot = self.slot(place);
+        let explained = session::active();
+        let (estimates, decision) = {
+            let model = self.model.read().unwrap_or_else(PoisonError::into_inner);
+            let estimate = |c: &Candidate| {
+                Some((c.place, model.cost.estimate(&call.work, c.place, &call.residency, c.queued_ns, c.ready)?))
+            };
+            let estimates: Vec<_> = call.candidates.iter().filter_map(estimate).collect();
+            let decision = explained.then(|| {
+                decide(&model.cost, &call.work, &call.residency, &call.candidates).with_flip(
+                    &model.cost,
+                    &call.work,
+                    &call.residency,
+                    &call.candidates,
+                )
+            });
+            (estimates, decision)
+        };
+        let predicted = estimates.iter().find(|(p, _)| *p == slot).map(|(_, e)| e);
+        let alternative = estimates.iter().filter(|(p, _)| *p != slot).map(|(_, e)| e.mean_ns).min();
+        self.device_metrics(place).batch(&Batch {
+            elements: call.work.elements,
+            uploaded: up,
+            downloaded: down,
+            observed_ns: ns,
+            predicted_ns: predicted.map_or(0, |e| e.mean_ns),
+            alternative_ns: alternative.unwrap_or(0),
+            covered: predicted.is_some_and(|e| (e.lo_ns..=e.hi_ns).contains(&ns)),
+        });
+        let contended = call.candidates.iter().any(|c| c.place == slot && c.queued_ns > 0);
+        let seen = Observation { place: slot, observed_ns: ns, warm_up, contended };
+        let stale = {
+            let mut model = self.model.write().unwrap_or_else(PoisonError::into_inner);
+            model.cost.observe(&call.work, &call.residency, &seen)
+        };
         if stale {
             self.decider.invalidate(call.work.key);
         }
-        self.metrics.batch(place, call.work.elements, ns);
         if let Some(decision) = decision {
-            session::push(Explanation::new(call.name, call.work, decision, place, ns, call.forced, call.notes));
+            session::push(CallExplanation {
+                kernels: call.name.split(" > ").map(str::to_owned).collect(),
+                elements: call.work.elements,
+                ran_on: slot,
+                decision,
+                notes: std::mem::take(&mut call.notes),
+                observed_ns: Some(ns),
+            });
         }
+    }
+
+    /// The counters of a place. A short lock; once per routed call.
+    fn device_metrics(&self, place: Place) -> Arc<DeviceMetrics> {
+        match place {
+            Place::Cpu => self.metrics.device("CPU"),
+            #[cfg(feature = "gpu")]
+            Place::Gpu(index) => {
+                let gpu = self.gpus.poll().and_then(|found| found.gpus.iter().find(|g| g.index == index));
+                self.metrics.device(gpu.map_or("GPU", |g| g.info.name.as_str()))
+            }
+            #[cfg(not(feature = "gpu"))]
+            Place::Gpu(_) => self.metrics.device("GPU"),
+        }
+    }
+}
+
+/// A read guard that the decider can look through.
+struct Guard<'a>(std::sync::RwLockReadGuard<'a, super::model::Model>);
+impl AsRef<CostModel> for Guard<'_> {
+    fn as_ref(&self) -> &CostModel {
+        &self.0.cost
     }
 }

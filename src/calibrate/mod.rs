@@ -1,0 +1,3 @@
+//! Measures this machine.
+
+pub mod host;
