@@ -1,3 +1,5 @@
 //! Counters and latencies.
 
+pub mod fnv;
+pub mod sketch;
 pub mod worker;
