@@ -179,10 +179,13 @@ impl Registry {
             let job = StackJob::new(Arc::clone(&latch), telemetry::sample_queued(), move |_| on_worker(slot.take()));
             // SAFETY: the frame stays until the latch is set, or the job was refused and never queued.
             let queued = self.inject(unsafe { job.as_job_ref() });
-            queued.then(|| {
+            // No closure here: it would capture the job by value and so move it while a worker runs it.
+            if queued {
                 latch.wait();
-                job.into_result()
-            })
+                Some(job.into_result())
+            } else {
+                None
+            }
         };
         result.ok_or(()).or_else(|()| op.take().map_or_else(|| unreachable!("a refused job has not run"), Err))
     }
@@ -200,10 +203,12 @@ impl Registry {
             let job = StackJob::new(latch, telemetry::sample_queued(), move |_| on_worker(slot.take()));
             // SAFETY: as in `in_worker_from_outside`; the waiting worker helps its own pool meanwhile.
             let queued = self.inject(unsafe { job.as_job_ref() });
-            queued.then(|| {
+            if queued {
                 worker.wait_until(&job.latch);
-                job.into_result()
-            })
+                Some(job.into_result())
+            } else {
+                None
+            }
         };
         result.ok_or(()).or_else(|()| op.take().map_or_else(|| unreachable!("a refused job has not run"), Err))
     }

@@ -32,11 +32,7 @@ impl CorePtr {
 
 impl ScopeCore {
     fn new(worker: &WorkerThread) -> Self {
-        Self {
-            registry: Arc::clone(worker.registry()),
-            latch: CountLatch::new(worker),
-            panics: Mutex::new(Vec::new()),
-        }
+        Self { registry: Arc::clone(worker.registry()), latch: CountLatch::new(worker), panics: Mutex::new(Vec::new()) }
     }
 
     /// # Safety
