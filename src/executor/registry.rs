@@ -62,7 +62,7 @@ impl Registry {
             }
             let (shared, config) = (Arc::clone(&registry), config.clone());
             *lock(&registry.alive) += 1;
-            match builder.spawn(move || run_worker(shared, local, index, &config)) {
+            match builder.spawn(move || run_worker(&shared, local, index, &config)) {
                 Ok(handle) => lock(&registry.handles).push(handle),
                 Err(source) => {
                     *lock(&registry.alive) -= 1;
@@ -135,7 +135,7 @@ impl Registry {
         let deadline = Instant::now().checked_add(timeout);
         let mut alive = lock(&self.alive);
         while *alive > 0 {
-            let left = deadline.map_or(Duration::from_secs(3600), |d| d.saturating_duration_since(Instant::now()));
+            let left = deadline.map_or(Duration::from_hours(1), |d| d.saturating_duration_since(Instant::now()));
             if left.is_zero() {
                 break;
             }
@@ -399,11 +399,11 @@ impl Wait for End<'_> {
     }
 }
 
-fn run_worker(registry: Arc<Registry>, local: Local, index: usize, config: &PoolConfig) {
+fn run_worker(registry: &Arc<Registry>, local: Local, index: usize, config: &PoolConfig) {
     let worker = WorkerThread {
         local,
         index,
-        registry: Arc::clone(&registry),
+        registry: Arc::clone(registry),
         random: Cell::new(0x9E37_79B9_u32.wrapping_mul(index as u32 + 1) | 1),
         vain: Cell::new(false),
         ticks: Cell::new(0),
@@ -414,7 +414,7 @@ fn run_worker(registry: Arc<Registry>, local: Local, index: usize, config: &Pool
     if let Some(handler) = &config.start_handler {
         run_handler(&**handler, index);
     }
-    let end = End { registry: &registry, seen: Cell::new(false) };
+    let end = End { registry, seen: Cell::new(false) };
     worker.wait_until(&end);
     if let Some(handler) = &config.exit_handler {
         run_handler(&**handler, index);
