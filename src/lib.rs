@@ -1,17 +1,51 @@
 //! Write a function once; veda runs it on the GPU or on every core, whichever finishes first, and can say why.
+//!
+//! ```
+//! use veda::prelude::*;
+//!
+//! #[veda::kernel]
+//! fn square(x: f32) -> f32 { x * x }
+//!
+//! let xs: Vec<f32> = (0..1000).map(|i| i as f32).collect();
+//! let sum: f32 = xs.par_iter().map(square).sum();
+//! assert_eq!(sum, 332_833_500.0);
+//! ```
+//!
+//! * [`macro@kernel`] keeps the function an ordinary function and adds its WGSL; [`kernel_fn!`] does so for a closure
+//!   that captures scalars.
+//! * [`prelude`] has the parallel iterators; chains that consist of kernels are routed, all others run on the CPU pool.
+//! * [`gpu::execute`] routes whole kernels: images, matrices, anything that is indexed.
+//! * [`explain`] says where calls ran and why, [`metrics`] counts, the tool `veda-calibrate` measures the machine.
+//!
+//! Without a GPU, a driver or the cargo feature `gpu`, everything works and runs on the CPU.
+
 // Lets the macros' `::veda::…` paths resolve inside this crate, whose math is written as kernels too.
 extern crate self as veda;
 
+pub mod calibrate;
+pub mod config;
 #[cfg(feature = "gpu")]
 pub mod device;
 pub mod error;
 pub mod executor;
+pub mod gpu;
 mod index;
 pub mod iter;
 pub mod kernel;
 pub mod math;
 pub mod planner;
+pub mod prelude;
+mod runtime;
 pub mod telemetry;
+
+pub use config::{Config, ConfigBuilder, DeviceChoice};
+pub use error::{Error, Result};
+pub use executor::{JoinHandle, Pool, Scope, ScopeError, current_num_threads, current_thread_index, join, scope, spawn, try_scope};
+pub use index::{Index, IntoSpace, Space};
+pub use planner::Explanation;
+pub use runtime::global::GlobalMetrics;
+pub use runtime::{Runtime, explain, init, init_with_config, metrics, shutdown};
+pub use veda_kernels_macros::{kernel, kernel_fn};
 
 #[doc(hidden)]
 pub mod __private {
@@ -26,6 +60,3 @@ pub mod __private {
     pub use inventory;
     pub use veda_kernels_ir::ast::Value;
 }
-
-pub use error::{Error, Result};
-pub use index::{Index, IntoSpace, Space};

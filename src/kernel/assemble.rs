@@ -240,7 +240,7 @@ pub fn operand_type(pipe: &Pipe<'_>, operand: &Operand, program: &Program) -> Op
         Operand::Element(k) => Some(pipe.buffers[*k].ty),
         Operand::Uniform(value) => Some(value.ty()),
         Operand::Position(ty, _) => Some(*ty),
-        Operand::Stage(k) => Some(program.linked.function(program.roots[*k]).ret),
+        Operand::Stage(k) => Some(program.linked.functions[program.roots[*k]].unit.function.ret),
         Operand::Tuple(_) | Operand::Whole(_) | Operand::Index => None,
     }
 }
@@ -435,7 +435,7 @@ impl Writer<'_, '_> {
                     let _ = writeln!(text, "    let s{n} = {call};");
                 }
                 StageKind::Filter => {
-                    let ret = program.linked.function(program.roots[n]).ret;
+                    let ret = program.linked.functions[program.roots[n]].unit.function.ret;
                     if ret != Ty::Bool {
                         let reason = format!("filter `{}` returns {ret:?}, expected bool", stage.desc.path);
                         return Err(Error::Link { kernel: name(self.pipe), reason });

@@ -4,11 +4,13 @@
 //! Floor 1: nothing here knows a device, a thread or a clock.
 
 pub mod arg;
+pub mod assemble;
 pub mod bound;
 pub mod desc;
 pub mod isa;
 pub mod ops;
 pub mod pipe;
+pub mod place;
 pub mod registry;
 pub mod scalar;
 pub mod terminal;

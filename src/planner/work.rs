@@ -165,21 +165,4 @@ impl Residency {
     }
 }
 
-/// A place where work can run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Place {
-    /// Every core.
-    Cpu,
-    /// The GPU of this index among the profile's GPUs.
-    Gpu(u32),
-}
-
-impl std::fmt::Display for Place {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Cpu => f.write_str("cpu"),
-            Self::Gpu(i) => write!(f, "gpu{i}"),
-        }
-    }
-}
+pub use crate::kernel::place::Place;

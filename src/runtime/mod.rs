@@ -58,7 +58,7 @@ impl Runtime {
     /// [`Error::Profile`](crate::Error::Profile) for a profile that cannot be used, [`Error::NoGpu`](crate::Error::NoGpu)
     /// if a GPU is demanded and there is none, [`Error::Threads`](crate::Error::Threads).
     pub fn new(config: Config) -> Result<Runtime> {
-        let pool = PoolConfig { num_threads: config.num_threads, stack_size: config.stack_size, ..PoolConfig::default() };
+        let pool = PoolConfig { num_threads: config.num_threads.unwrap_or(0), stack_size: config.stack_size, ..PoolConfig::default() };
         let runtime = Runtime::strict(config, Pool::new(&pool)?)?;
         Ok(runtime)
     }

@@ -23,12 +23,6 @@ pub(crate) struct Model {
     threads: usize,
 }
 
-impl AsRef<CostModel> for Model {
-    fn as_ref(&self) -> &CostModel {
-        &self.cost
-    }
-}
-
 impl Model {
     /// The model of the CPU alone. A profile that is named (setting or `VEDA_PROFILE`) must be usable, else there is an
     /// error beside the built-in numbers; one in the user's cache directory is used if it is there and fits.
@@ -95,7 +89,7 @@ fn builtin(threads: usize, gpus: &[Adapter]) -> CostModel {
 /// The pool's numbers for a snapshot.
 pub(crate) fn tasks(pool: &Pool) -> TaskSnapshot {
     let mut all = TaskSnapshot::default();
-    let mut latencies = crate::telemetry::worker::LatencyBuckets::default();
+    let mut latencies = crate::telemetry::worker::LatencyHistogram::default();
     for worker in pool.stats() {
         all.tasks_executed += worker.executed;
         all.tasks_stolen += worker.stolen;

@@ -240,8 +240,8 @@ impl Inner {
             return place;
         }
         let route = |candidates: &[Candidate]| {
-            let model = || self.model.read().unwrap_or_else(PoisonError::into_inner);
-            self.decider.route(|| Guard(model()), &call.work, &call.residency, candidates)
+            let model = || Guard(self.model.read().unwrap_or_else(PoisonError::into_inner));
+            self.decider.route(model, &call.work, &call.residency, candidates)
         };
         let place = if call.candidates.len() == 1 { Place::Cpu } else { route(&call.candidates) };
         #[cfg(feature = "gpu")]
@@ -427,8 +427,9 @@ impl Inner {
 
 /// A read guard that the decider can look through.
 struct Guard<'a>(std::sync::RwLockReadGuard<'a, super::model::Model>);
-impl AsRef<CostModel> for Guard<'_> {
-    fn as_ref(&self) -> &CostModel {
+impl std::ops::Deref for Guard<'_> {
+    type Target = CostModel;
+    fn deref(&self) -> &CostModel {
         &self.0.cost
     }
 }

@@ -1,0 +1,5 @@
+//! What most programs import: `use veda::prelude::*`.
+
+pub use crate::config::{Config, DeviceChoice};
+pub use crate::gpu::{GpuKernel, Place};
+pub use crate::index::Index;
