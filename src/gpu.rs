@@ -233,7 +233,10 @@ impl Outputs {
         if size_of::<T>() == 0 || bytes.len() % size_of::<T>() != 0 {
             return Err(bad(format!("output {n} has {} bytes, no multiple of {}", bytes.len(), size_of::<T>())));
         }
-        Ok(bytemuck::pod_collect_to_vec(&std::mem::take(bytes)))
+        let bytes = std::mem::take(bytes);
+        let mut elements: Vec<T> = vec![bytemuck::Zeroable::zeroed(); bytes.len() / size_of::<T>()];
+        bytemuck::cast_slice_mut::<T, u8>(&mut elements).copy_from_slice(&bytes);
+        Ok(elements)
     }
 }
 

@@ -45,7 +45,7 @@ pub use index::{Index, IntoSpace, Space};
 pub use planner::Explanation;
 pub use runtime::global::GlobalMetrics;
 pub use runtime::{Runtime, explain, init, init_with_config, metrics, shutdown};
-pub use veda_kernels_macros::{kernel, kernel_fn};
+// pub use veda_kernels_macros::{kernel, kernel_fn};
 
 #[doc(hidden)]
 pub mod __private {

@@ -335,7 +335,7 @@ pub fn assemble(pipe: &Pipe<'_>, terminal: &Terminal, checks: Checks) -> Result<
 
     let mut counts = OpCounts::default();
     for &root in &program.roots {
-        counts += cost::count(&program.linked, root);
+        counts.add(&cost::count(&program.linked, root), 1.0);
     }
     Ok(Assembled { name: name(pipe), wgsl: text, roles, entries, out: partial, element, counts })
 }

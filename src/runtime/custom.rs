@@ -1,9 +1,14 @@
 //! Routes a hand-written kernel: its WGSL on a device, or its own CPU twin.
 
 use super::Runtime;
-use super::route::{Call, Routed};
-use crate::error::{Error, Result};
-use crate::gpu::{Bindings, GpuKernel, Outputs, Slot};
+use super::route::Call;
+#[cfg(feature = "gpu")]
+use crate::error::Error;
+use crate::error::Result;
+#[cfg(feature = "gpu")]
+use crate::gpu::Outputs;
+use crate::gpu::{Bindings, GpuKernel, Slot};
+#[cfg(feature = "gpu")]
 use crate::kernel::place::Place;
 use crate::planner::{Bytes, OutputKind, Residency, Work};
 use veda_kernels_ir::codec::fnv1a;
@@ -21,6 +26,7 @@ impl Runtime {
         kernel.bind(&mut bindings);
         let key = fnv1a(wgsl.as_bytes());
         let (work, residency) = describe(kernel, &bindings, key);
+        #[cfg_attr(not(feature = "gpu"), allow(unused_mut))]
         let mut call = Call::new(short_name::<K>(), work, residency);
         #[cfg(feature = "gpu")]
         {

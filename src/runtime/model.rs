@@ -98,8 +98,9 @@ pub(crate) fn tasks(pool: &Pool) -> TaskSnapshot {
         all.idle_ns += worker.idle_ns;
         latencies.merge(&worker.latency);
     }
-    all.avg_latency_ns = latencies.mean_ns();
-    all.p50_latency_ns = latencies.quantile_ns(0.5);
-    all.p99_latency_ns = latencies.quantile_ns(0.99);
+    let (sum, count) = latencies.buckets().fold((0, 0), |(sum, count), (ns, n)| (sum + ns * n, count + n));
+    all.avg_latency_ns = if count == 0 { 0 } else { sum / count };
+    all.p50_latency_ns = latencies.quantile(0.5).unwrap_or(0);
+    all.p99_latency_ns = latencies.quantile(0.99).unwrap_or(0);
     all
 }

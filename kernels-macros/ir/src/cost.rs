@@ -37,7 +37,8 @@ pub struct OpCounts {
 }
 
 impl OpCounts {
-    fn add(&mut self, o: &OpCounts, weight: f64) {
+    /// Adds the counts of `o`, `weight` times.
+    pub fn add(&mut self, o: &OpCounts, weight: f64) {
         self.float_add += weight * o.float_add;
         self.float_mul += weight * o.float_mul;
         self.float_div += weight * o.float_div;
