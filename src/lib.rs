@@ -45,13 +45,13 @@ pub use index::{Index, IntoSpace, Space};
 pub use planner::Explanation;
 pub use runtime::global::GlobalMetrics;
 pub use runtime::{Runtime, explain, init, init_with_config, metrics, shutdown};
-// pub use veda_kernels_macros::{kernel, kernel_fn};
+pub use veda_kernels_macros::{kernel, kernel_fn};
 
 #[doc(hidden)]
 pub mod __private {
     //! What the macros expand to. Not public API.
     pub use crate::index::Index;
-    pub use crate::kernel::arg::{Arg, Bind, BindSlice, Position};
+    pub use crate::kernel::arg::{Arg, Bind, BindSlice, Position, Whole};
     pub use crate::kernel::bound::Bound;
     pub use crate::kernel::desc::{ElementKernel, Kernel, KernelDesc};
     pub use crate::kernel::ops;
