@@ -33,7 +33,11 @@ fn circular(x: f32, part: u32) -> f32 {
         let k = nearest(a * FRAC_2_PI);
         let n = k as f32;
         quadrant = k as u32;
-        r = (((a - n * PIO2_A) - n * PIO2_B) - n * PIO2_C) - n * PIO2_D;
+        let t = a - n * PIO2_A;
+        // Where much of t cancels each product must be subtracted exactly, elsewhere they may be summed first.
+        let near = ((t - n * PIO2_B) - n * PIO2_C) - n * PIO2_D;
+        let far = t - (n * PIO2_B + n * PIO2_C);
+        r = if f32::from_bits(near.to_bits() & MAGNITUDE) < 0.03125 { near } else { far };
     } else {
         let m = (a.to_bits() & 0x007f_ffff) | 0x0080_0000;
         let p = (a.to_bits() >> 23).wrapping_sub(128);
@@ -75,8 +79,7 @@ fn circular(x: f32, part: u32) -> f32 {
     let y = if part == 2 {
         let t = 0.3333335
             + z * (0.1333267
-                + z * (0.054059967
-                    + z * (0.021279462 + z * (0.010847437 + z * (7.0367125e-5 + z * 0.0043874956)))));
+                + z * (0.054059967 + z * (0.021279462 + z * (0.010847437 + z * (7.0367125e-5 + z * 0.0043874956)))));
         let tan = r + r * (z * t);
         let y = if quadrant & 1 == 0 { tan } else { -1.0 / tan };
         flip(y, x.to_bits())
