@@ -17,7 +17,7 @@ pub fn sinh(x: f32) -> f32 {
     let h = half_exp(a);
     let far = h - 0.25 / h;
     let y = if a < 1.0 { near } else { far };
-    let y = if a > 89.41598 { f32::from_bits(INFINITY) } else { y };
+    let y = if a > 89.415985 { f32::from_bits(INFINITY) } else { y };
     if x.is_nan() { x } else { flip(y, x.to_bits()) }
 }
 
@@ -26,7 +26,7 @@ pub fn cosh(x: f32) -> f32 {
     let a = f32::from_bits(x.to_bits() & MAGNITUDE);
     let h = half_exp(a);
     let y = h + 0.25 / h;
-    let y = if a > 89.41598 { f32::from_bits(INFINITY) } else { y };
+    let y = if a > 89.415985 { f32::from_bits(INFINITY) } else { y };
     if x.is_nan() { x } else { y }
 }
 

@@ -13,8 +13,9 @@ pub fn asinh(x: f32) -> f32 {
                 + z * (0.02944486 + z * (-0.019157391 + z * (0.010401279 + z * (-0.0038199658 + z * 0.00066928996))))));
     let near = a + a * (z * p);
     // ln(a + sqrt(a^2 + 1)); beyond 2^13 that is ln(2 a)
-    let half = if a > 8192.0 { a } else { 0.5 * (a + (z + 1.0).sqrt()) };
-    let far = ln_scaled(half, 1);
+    let beyond = a > 8192.0;
+    let middle = ln_1p(a + z / (1.0 + (z + 1.0).sqrt()));
+    let far = if beyond { ln_scaled(a, 1) } else { middle };
     let y = if a < 1.0 { near } else { far };
     if x.to_bits() & MAGNITUDE >= INFINITY { x } else { flip(y, x.to_bits()) }
 }

@@ -27,8 +27,10 @@ fn mul_high(m: u32, w: u32) -> u32 {
 #[inline(always)]
 fn circular(x: f32, part: u32) -> f32 {
     let a = f32::from_bits(x.to_bits() & MAGNITUDE);
-    let mut quadrant;
-    let mut r;
+    let quadrant: u32;
+    // r + tail is the angle from the middle of the quadrant; without the tail, r's rounding alone costs tan 1 ULP.
+    let r: f32;
+    let tail: f32;
     if a < MODERATE {
         let k = nearest(a * FRAC_2_PI);
         let n = k as f32;
@@ -36,8 +38,11 @@ fn circular(x: f32, part: u32) -> f32 {
         let t = a - n * PIO2_A;
         // Where much of t cancels each product must be subtracted exactly, elsewhere they may be summed first.
         let near = ((t - n * PIO2_B) - n * PIO2_C) - n * PIO2_D;
-        let far = t - (n * PIO2_B + n * PIO2_C);
-        r = if f32::from_bits(near.to_bits() & MAGNITUDE) < 0.03125 { near } else { far };
+        let sum = n * PIO2_B + n * PIO2_C;
+        let far = t - sum;
+        let cancels = f32::from_bits(near.to_bits() & MAGNITUDE) < 0.03125;
+        r = if cancels { near } else { far };
+        tail = if cancels { 0.0 } else { (t - far) - sum };
     } else {
         let m = (a.to_bits() & 0x007f_ffff) | 0x0080_0000;
         let p = (a.to_bits() >> 23).wrapping_sub(128);
@@ -73,20 +78,25 @@ fn circular(x: f32, part: u32) -> f32 {
         let f1 = mid as f32 * 1.4210855e-14 + (lo & 0xffff) as i32 as f32 * 2.1684043e-19;
         let f = head(f0 + f1);
         let g = (f0 - f) + f1;
-        r = f * PIO2_A + (f * PIO2_TAIL + g * PIO2);
+        let product = f * PIO2_A;
+        let rest = f * PIO2_TAIL + g * PIO2;
+        r = product + rest;
+        tail = (product - r) + rest;
     }
     let z = r * r;
     let y = if part == 2 {
         let t = 0.3333335
             + z * (0.1333267
                 + z * (0.054059967 + z * (0.021279462 + z * (0.010847437 + z * (7.0367125e-5 + z * 0.0043874956)))));
-        let tan = r + r * (z * t);
+        let rough = r + r * (z * t);
+        let tan = r + (r * (z * t) + tail * (1.0 + rough * rough));
         let y = if quadrant & 1 == 0 { tan } else { -1.0 / tan };
         flip(y, x.to_bits())
     } else {
         let turned = quadrant.wrapping_add(part);
-        let sin = r + r * (z * (-0.16666654 + z * (0.008332106 + z * -0.00019507874)));
-        let cos = 1.0 + z * (-0.5 + z * (0.041666646 + z * (-0.0013887308 + z * 2.4432109e-5)));
+        let excess = r * (z * (-0.16666654 + z * (0.008332106 + z * -0.00019507874)));
+        let sin = r + (excess + tail * (1.0 - 0.5 * z));
+        let cos = 1.0 + (z * (-0.5 + z * (0.041666646 + z * (-0.0013887308 + z * 2.4432109e-5))) - r * tail);
         let y = if turned & 1 == 0 { sin } else { cos };
         let sign = if part == 0 { x.to_bits() & SIGN } else { 0 };
         flip(y, (turned << 30) ^ sign)
