@@ -15,7 +15,8 @@ pub mod telemetry;
 pub mod __private {
     //! What the macros expand to. Not public API.
     pub use crate::index::Index;
-    pub use crate::kernel::arg::{Arg, Bind, BindSlice, Position};
+    pub use crate::kernel::arg::{Arg, Bind, BindSlice, Position, Whole};
+    pub use crate::kernel::bound::Bound;
     pub use crate::kernel::desc::{ElementKernel, Kernel, KernelDesc};
     pub use crate::kernel::ops;
     pub use crate::kernel::registry::{Caps, Registered, find, id_of, tag};
@@ -26,3 +27,4 @@ pub mod __private {
 
 pub use error::{Error, Result};
 pub use index::{Index, IntoSpace, Space};
+pub use veda_kernels_macros::{kernel, kernel_fn};

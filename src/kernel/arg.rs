@@ -223,6 +223,15 @@ macro_rules! tuple_sources {
                 Operand::Tuple(vec![$(self.$i.describe(pipe)),+])
             }
         }
+        impl<$($s,)+ $($t),+> Arg<($($t,)+)> for ($($s,)+)
+        where
+            $($s: Arg<$t>),+
+        {
+            #[inline(always)]
+            fn get(self) -> ($($t,)+) {
+                ($(self.$i.get(),)+)
+            }
+        }
         impl<$($s,)+ $($t),+> Bind<($($t,)+)> for ($($s,)+)
         where
             $($s: Bind<$t>),+

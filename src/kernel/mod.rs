@@ -4,6 +4,7 @@
 //! Floor 1: nothing here knows a device, a thread or a clock.
 
 pub mod arg;
+pub mod bound;
 pub mod desc;
 pub mod isa;
 pub mod ops;

@@ -8,4 +8,15 @@
 //! 2. At first use the run time decodes the bytes of a kernel and of everything it calls into [`link::Unit`]s, and
 //!    [`link::link`] types them completely.
 //! 3. [`wgsl`] prints the linked functions; [`cost`] counts their operations.
+#![allow(clippy::wildcard_imports)] // the codec and inference name every node of the tree
+#![allow(clippy::match_same_arms, clippy::single_match_else)] // tables read better one row per case
+#![allow(clippy::needless_pass_by_value)] // printed values are built on the spot
+
 pub mod ast;
+pub mod builtin;
+pub mod codec;
+pub mod cost;
+pub mod infer;
+pub mod link;
+pub mod visit;
+pub mod wgsl;
