@@ -21,24 +21,28 @@ pub(crate) const ROUND_BITS: u32 = 0x4b40_0000;
 const SQRT_HALF: u32 = 0x3f35_04f3;
 
 /// The integer nearest to `x`, for |x| < 2^22; any number otherwise. No cast from float: those saturate, which costs.
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub(crate) fn nearest(x: f32) -> i32 {
     (x + ROUND).to_bits().wrapping_sub(ROUND_BITS) as i32
 }
 
 /// 2^k for k in -126..=127.
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub(crate) fn power_of_two(k: i32) -> f32 {
     f32::from_bits((k.wrapping_add(127) as u32) << 23)
 }
 
 /// `x` without its last 12 bits.
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub(crate) fn head(x: f32) -> f32 {
     f32::from_bits(x.to_bits() & HEAD)
 }
 
 /// The bits of positive `x`, subnormals multiplied by 2^149 (by a conversion: a device may flush them in arithmetic).
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 fn normal_bits(x: f32) -> u32 {
     let bits = x.to_bits();
@@ -46,6 +50,7 @@ fn normal_bits(x: f32) -> u32 {
 }
 
 /// k of `x` = 2^k * m, with m in sqrt(1/2)..sqrt(2), for positive finite `x`.
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub(crate) fn exponent(x: f32) -> i32 {
     let k = (normal_bits(x).wrapping_sub(SQRT_HALF) as i32) >> 23;
@@ -53,12 +58,14 @@ pub(crate) fn exponent(x: f32) -> i32 {
 }
 
 /// m of `x` = 2^k * m; see [`exponent`].
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub(crate) fn mantissa(x: f32) -> f32 {
     f32::from_bits((normal_bits(x).wrapping_sub(SQRT_HALF) & 0x007f_ffff).wrapping_add(SQRT_HALF))
 }
 
 /// `y` with its sign flipped where `sign` has the sign bit.
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub(crate) fn flip(y: f32, sign: u32) -> f32 {
     f32::from_bits(y.to_bits() ^ (sign & SIGN))

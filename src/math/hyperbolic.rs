@@ -1,14 +1,16 @@
 //! sinh, cosh, tanh.
 
 use super::bits::{INFINITY, MAGNITUDE, flip};
-use super::exp::exp_scaled;
+use super::exponential::exp_scaled;
 
 /// e^a / 2 for a >= 0, at most 2^127.
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 fn half_exp(a: f32) -> f32 {
     exp_scaled(if a > 95.0 { 95.0 } else { a }, -1)
 }
 
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub fn sinh(x: f32) -> f32 {
     let a = f32::from_bits(x.to_bits() & MAGNITUDE);
@@ -21,6 +23,7 @@ pub fn sinh(x: f32) -> f32 {
     if x.is_nan() { x } else { flip(y, x.to_bits()) }
 }
 
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub fn cosh(x: f32) -> f32 {
     let a = f32::from_bits(x.to_bits() & MAGNITUDE);
@@ -30,6 +33,7 @@ pub fn cosh(x: f32) -> f32 {
     if x.is_nan() { x } else { y }
 }
 
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub fn tanh(x: f32) -> f32 {
     let a = f32::from_bits(x.to_bits() & MAGNITUDE);

@@ -1,8 +1,9 @@
 //! asinh, acosh, atanh.
 
 use super::bits::{INFINITY, MAGNITUDE, NAN, SIGN, flip};
-use super::log::{ln_1p, ln_scaled};
+use super::logarithm::{ln_1p, ln_scaled};
 
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub fn asinh(x: f32) -> f32 {
     let a = f32::from_bits(x.to_bits() & MAGNITUDE);
@@ -20,6 +21,7 @@ pub fn asinh(x: f32) -> f32 {
     if x.to_bits() & MAGNITUDE >= INFINITY { x } else { flip(y, x.to_bits()) }
 }
 
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub fn acosh(x: f32) -> f32 {
     let t = x - 1.0;
@@ -30,6 +32,7 @@ pub fn acosh(x: f32) -> f32 {
     if x.to_bits() & MAGNITUDE >= INFINITY && x.to_bits() != (SIGN | INFINITY) { x } else { y }
 }
 
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub fn atanh(x: f32) -> f32 {
     let a = f32::from_bits(x.to_bits() & MAGNITUDE);

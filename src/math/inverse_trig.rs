@@ -8,12 +8,14 @@ const PI: f32 = 3.1415927;
 const PI_LO: f32 = -8.742278e-8;
 
 /// (asin(x) - x) / x for x^2 = z <= 1/4
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 fn asin_excess(z: f32) -> f32 {
     z * (0.16666752 + z * (0.074953094 + z * (0.04546915 + z * (0.024184778 + z * 0.042158306))))
 }
 
 /// (atan(w) - w) / w for w^2 = z <= 1
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 fn atan_excess(z: f32) -> f32 {
     z * (-0.33333328
@@ -25,6 +27,7 @@ fn atan_excess(z: f32) -> f32 {
                             + z * (-0.044983257 + z * (0.022777617 + z * (-0.007425363 + z * 0.0011345221)))))))))
 }
 
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub fn asin(x: f32) -> f32 {
     let a = f32::from_bits(x.to_bits() & MAGNITUDE);
@@ -37,6 +40,7 @@ pub fn asin(x: f32) -> f32 {
     if a <= 1.0 { flip(y, x.to_bits()) } else { f32::from_bits(NAN) }
 }
 
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub fn acos(x: f32) -> f32 {
     let a = f32::from_bits(x.to_bits() & MAGNITUDE);
@@ -50,6 +54,7 @@ pub fn acos(x: f32) -> f32 {
     if a <= 1.0 { y } else { f32::from_bits(NAN) }
 }
 
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub fn atan(x: f32) -> f32 {
     let a = f32::from_bits(x.to_bits() & MAGNITUDE);
@@ -63,6 +68,7 @@ pub fn atan(x: f32) -> f32 {
     if x.is_nan() { x } else { flip(y, x.to_bits()) }
 }
 
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub fn atan2(y: f32, x: f32) -> f32 {
     let ay = y.to_bits() & MAGNITUDE;

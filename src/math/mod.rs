@@ -9,20 +9,20 @@
 //! file the methods.
 
 mod bits;
-mod cbrt;
-mod exp;
+mod exponential;
 mod hyperbolic;
 mod inverse_hyperbolic;
 mod inverse_trig;
-mod log;
-mod pow;
+mod logarithm;
+mod power;
+mod root;
 mod trig;
 
-pub use cbrt::{cbrt, hypot};
-pub use exp::{exp, exp_m1, exp2};
+pub use exponential::{exp, exp_m1, exp2};
 pub use hyperbolic::{cosh, sinh, tanh};
 pub use inverse_hyperbolic::{acosh, asinh, atanh};
 pub use inverse_trig::{acos, asin, atan, atan2};
-pub use log::{ln, ln_1p, log, log2, log10};
-pub use pow::powf;
+pub use logarithm::{ln, ln_1p, log, log2, log10};
+pub use power::powf;
+pub use root::{cbrt, hypot};
 pub use trig::{cos, sin, tan};

@@ -15,6 +15,7 @@ const PIO2: f32 = 1.5707964;
 const MODERATE: f32 = 6400.0;
 
 /// The upper 32 bits of `m * w`, for m < 2^24.
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 fn mul_high(m: u32, w: u32) -> u32 {
     let (a, b) = (m >> 12, m & 0xfff);
@@ -24,6 +25,7 @@ fn mul_high(m: u32, w: u32) -> u32 {
     (a * c + (mid >> 12)) >> 4
 }
 
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 fn circular(x: f32, part: u32) -> f32 {
     let a = f32::from_bits(x.to_bits() & MAGNITUDE);
@@ -104,16 +106,19 @@ fn circular(x: f32, part: u32) -> f32 {
     if x.to_bits() & MAGNITUDE >= INFINITY { f32::from_bits(NAN) } else { y }
 }
 
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub fn sin(x: f32) -> f32 {
     circular(x, 0)
 }
 
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub fn cos(x: f32) -> f32 {
     circular(x, 1)
 }
 
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub fn tan(x: f32) -> f32 {
     circular(x, 2)

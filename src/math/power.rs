@@ -1,13 +1,14 @@
 //! powf.
 
 use super::bits::{INFINITY, MAGNITUDE, NAN, SIGN, exponent, head, mantissa, nearest};
-use super::exp::exp2_parts;
+use super::exponential::exp2_parts;
 
 /// 2 / (3 ln 2) in 12 and 24 bits.
 const C_HI: f32 = 0.96191406;
 const C_LO: f32 = -0.000117368574;
 const C: f32 = 0.9617967;
 
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub fn powf(x: f32, y: f32) -> f32 {
     let a = f32::from_bits(x.to_bits() & MAGNITUDE);

@@ -8,6 +8,7 @@ const LOG10_2_HI: f32 = 0.3010254;
 const LOG10_2_LO: f32 = 4.605039e-6;
 
 /// `y`, a logarithm of `x`, or what stands for it where `x` is zero, negative, infinite or NaN.
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 fn or_special(x: f32, y: f32) -> f32 {
     let bits = x.to_bits();
@@ -17,6 +18,7 @@ fn or_special(x: f32, y: f32) -> f32 {
 }
 
 /// n ln 2 + ln(1 + f) for f in -0.293..=0.415.
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 fn ln_parts(n: f32, f: f32) -> f32 {
     let p = 0.3333333
@@ -28,16 +30,19 @@ fn ln_parts(n: f32, f: f32) -> f32 {
 }
 
 /// ln(x 2^shift)
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub(crate) fn ln_scaled(x: f32, shift: i32) -> f32 {
     ln_parts(exponent(x).wrapping_add(shift) as f32, mantissa(x) - 1.0)
 }
 
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub fn ln(x: f32) -> f32 {
     or_special(x, ln_scaled(x, 0))
 }
 
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub fn log2(x: f32) -> f32 {
     let f = mantissa(x) - 1.0;
@@ -51,6 +56,7 @@ pub fn log2(x: f32) -> f32 {
     or_special(x, exponent(x) as f32 + (f + tail))
 }
 
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub fn log10(x: f32) -> f32 {
     let n = exponent(x) as f32;
@@ -66,6 +72,7 @@ pub fn log10(x: f32) -> f32 {
     or_special(x, n * LOG10_2_HI + (0.5 * f + tail))
 }
 
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub fn ln_1p(x: f32) -> f32 {
     let u = 1.0 + x;
@@ -78,6 +85,7 @@ pub fn ln_1p(x: f32) -> f32 {
     if x.to_bits() & MAGNITUDE < 0x3300_0000 || x.is_nan() { x } else { y }
 }
 
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub fn log(x: f32, base: f32) -> f32 {
     log2(x) / log2(base)

@@ -7,6 +7,7 @@ const UP: f32 = f32::from_bits(0x6c80_0000);
 /// 2^-90
 const DOWN: f32 = f32::from_bits(0x1280_0000);
 
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub fn cbrt(x: f32) -> f32 {
     let b = x.to_bits() & MAGNITUDE;
@@ -27,6 +28,7 @@ pub fn cbrt(x: f32) -> f32 {
     if b == 0 || b >= INFINITY { x } else { flip(y, x.to_bits()) }
 }
 
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub fn hypot(x: f32, y: f32) -> f32 {
     let ax = x.to_bits() & MAGNITUDE;

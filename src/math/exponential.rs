@@ -8,6 +8,7 @@ const LN_2_HI: f32 = 0.69314575;
 const LN_2_LO: f32 = 1.4286068e-6;
 
 /// `p * 2^k` for k in -252..=254, rounded once.
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub(crate) fn scale(p: f32, k: i32) -> f32 {
     let half = k >> 1;
@@ -15,6 +16,7 @@ pub(crate) fn scale(p: f32, k: i32) -> f32 {
 }
 
 /// e^x * 2^shift, for x in -120..=100.
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub(crate) fn exp_scaled(x: f32, shift: i32) -> f32 {
     let k = nearest(x * LOG2_E);
@@ -24,6 +26,7 @@ pub(crate) fn exp_scaled(x: f32, shift: i32) -> f32 {
     scale(1.0 + (r + r * r * q), k.wrapping_add(shift))
 }
 
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
     let low = if x < -110.0 { -110.0 } else { x };
@@ -33,6 +36,7 @@ pub fn exp(x: f32) -> f32 {
 }
 
 /// 2^(k + r) for r in -1/2..=1/2 and k in -252..=254.
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub(crate) fn exp2_parts(k: i32, r: f32) -> f32 {
     let q =
@@ -40,6 +44,7 @@ pub(crate) fn exp2_parts(k: i32, r: f32) -> f32 {
     scale(1.0 + r * q, k)
 }
 
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub fn exp2(x: f32) -> f32 {
     let low = if x < -160.0 { -160.0 } else { x };
@@ -50,6 +55,7 @@ pub fn exp2(x: f32) -> f32 {
     if x.is_nan() { x } else { y }
 }
 
+#[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub fn exp_m1(x: f32) -> f32 {
     let low = if x < -20.0 { -20.0 } else { x };
