@@ -34,10 +34,18 @@ fn expand(input: TokenStream) -> syn::Result<TokenStream> {
     let mut params = Vec::new();
     for input in &closure.inputs {
         let Pat::Type(typed) = input else {
-            return fail(input, "the type of a closure kernel's parameter must be written", "write `|x: f32| -> f32 { .. }`");
+            return fail(
+                input,
+                "the type of a closure kernel's parameter must be written",
+                "write `|x: f32| -> f32 { .. }`",
+            );
         };
         if params.len() == 12 {
-            return fail(input, "a kernel takes at most 12 parameters", "pack constants into a slice, or split the kernel");
+            return fail(
+                input,
+                "a kernel takes at most 12 parameters",
+                "pack constants into a slice, or split the kernel",
+            );
         }
         let shape = signature::shape(&typed.ty)?;
         params.push(Param { pat: (*typed.pat).clone(), ty: (*typed.ty).clone(), shape });

@@ -8,11 +8,7 @@ pub fn error(tokens: impl ToTokens, message: impl std::fmt::Display, help: impl 
 }
 
 /// `Err` of [`error`].
-pub fn fail<T>(
-    tokens: impl ToTokens,
-    message: impl std::fmt::Display,
-    help: impl std::fmt::Display,
-) -> syn::Result<T> {
+pub fn fail<T>(tokens: impl ToTokens, message: impl std::fmt::Display, help: impl std::fmt::Display) -> syn::Result<T> {
     Err(error(tokens, message, help))
 }
 

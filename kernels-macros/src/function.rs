@@ -102,13 +102,21 @@ fn header(sig: &Signature) -> syn::Result<Header> {
         return fail(token, "a kernel cannot be `async`", "drop `async`: running it on a device is veda's business");
     }
     if let Some(token) = &sig.unsafety {
-        return fail(token, "a kernel cannot be `unsafe`", "drop `unsafe`: indexing is checked, nothing in a kernel needs it");
+        return fail(
+            token,
+            "a kernel cannot be `unsafe`",
+            "drop `unsafe`: indexing is checked, nothing in a kernel needs it",
+        );
     }
     if let Some(abi) = &sig.abi {
         return fail(abi, "a kernel cannot be `extern`", "drop the ABI, and call the kernel from an `extern` function");
     }
     if let Some(FnArg::Receiver(receiver)) = sig.receiver().map(|r| FnArg::Receiver(r.clone())) {
-        return fail(receiver, "a kernel cannot be a method", "write a free function that takes the fields it needs as scalars");
+        return fail(
+            receiver,
+            "a kernel cannot be a method",
+            "write a free function that takes the fields it needs as scalars",
+        );
     }
     if !sig.generics.params.is_empty() {
         return fail(
@@ -127,7 +135,11 @@ fn header(sig: &Signature) -> syn::Result<Header> {
     for input in &sig.inputs {
         let FnArg::Typed(input) = input else { continue };
         if params.len() == 12 {
-            return fail(input, "a kernel takes at most 12 parameters", "pack constants into a slice, or split the kernel");
+            return fail(
+                input,
+                "a kernel takes at most 12 parameters",
+                "pack constants into a slice, or split the kernel",
+            );
         }
         if let Some(attr) = input.attrs.first() {
             return fail(attr, "attributes on parameters are not supported in kernels", "drop it");

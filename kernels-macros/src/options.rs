@@ -38,7 +38,9 @@ impl Options {
             match name.to_string().as_str() {
                 "exact" => options.exact = true,
                 "crate" => {
-                    input.parse::<Token![=]>().map_err(|_| error(&name, "`crate` needs a path", "`crate = my::veda`"))?;
+                    input
+                        .parse::<Token![=]>()
+                        .map_err(|_| error(&name, "`crate` needs a path", "`crate = my::veda`"))?;
                     let path = Path::parse_mod_style(input)?;
                     options.veda = quote!(#path);
                 }

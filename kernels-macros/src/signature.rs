@@ -104,7 +104,9 @@ fn unusable<T>(ty: &Type, name: &str) -> syn::Result<T> {
         "Vec" => "take a slice such as `&[f32]`; a kernel returns one element, veda collects them".to_owned(),
         "String" | "str" => "kernels compute on numbers; keep text outside".to_owned(),
         "Index" => "`veda::Index` is only the type of a parameter".to_owned(),
-        _ => format!("the types of kernels are {SCALARS}; parameters may also be `&[f32]` and the like, `veda::Index` or tuples of scalars"),
+        _ => format!(
+            "the types of kernels are {SCALARS}; parameters may also be `&[f32]` and the like, `veda::Index` or tuples of scalars"
+        ),
     };
     fail(ty, format_args!("type `{}` is not usable in a kernel", printed(ty)), help)
 }

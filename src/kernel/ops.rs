@@ -314,7 +314,7 @@ pub fn same<T>(x: T) -> T {
 /// The step of a loop; 0 counts as 1.
 #[inline(always)]
 pub fn step(n: usize) -> usize {
-    n.max(1)
+    Ord::max(n, 1)
 }
 
 /// `slice.len()`, modulo 2^32 (buffers are shorter: longer ones are an error before a kernel runs).

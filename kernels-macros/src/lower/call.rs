@@ -83,14 +83,22 @@ impl<'a> Lower<'a> {
                                 }
                                 _ => "slices have `[i]`, `len()` and `is_empty()` in a kernel".to_owned(),
                             };
-                            return fail(&call.method, format_args!("`{name}` is not available on slices in a kernel"), help);
+                            return fail(
+                                &call.method,
+                                format_args!("`{name}` is not available on slices in a kernel"),
+                                help,
+                            );
                         }
                     };
                     return Ok(Twin { ir: self.node(kind, call), rust });
                 }
                 Kind::Index => {
                     if name != "flat" || !call.args.is_empty() {
-                        return fail(&call.method, format_args!("`Index` has no method `{name}`"), "it has `x`, `y`, `z` and `flat()`");
+                        return fail(
+                            &call.method,
+                            format_args!("`Index` has no method `{name}`"),
+                            "it has `x`, `y`, `z` and `flat()`",
+                        );
                     }
                     let ir = self.node(ExprKind::IndexField(binding.id, IndexField::Flat), call);
                     return Ok(Twin { ir, rust: quote!(#local.flat()) });
@@ -109,11 +117,19 @@ impl<'a> Lower<'a> {
             return fail(&call.func, "a kernel calls kernels by their names", "name the function");
         };
         if let Some(qself) = &function.qself {
-            return fail(qself.ty.to_token_stream(), "qualified paths are not supported in a kernel", "write `f32::max(a, b)`, or `a.max(b)`");
+            return fail(
+                qself.ty.to_token_stream(),
+                "qualified paths are not supported in a kernel",
+                "write `f32::max(a, b)`, or `a.max(b)`",
+            );
         }
         let path = &function.path;
         if let Some(segment) = path.segments.iter().find(|s| !s.arguments.is_none()) {
-            return fail(&segment.arguments, "generic arguments are not supported in a kernel", "drop them; kernels are not generic");
+            return fail(
+                &segment.arguments,
+                "generic arguments are not supported in a kernel",
+                "drop them; kernels are not generic",
+            );
         }
         let Some(last) = path.segments.last() else {
             return fail(path, "a kernel calls kernels by their names", "name the function");
@@ -126,24 +142,39 @@ impl<'a> Lower<'a> {
         }
         if let Some(name) = path.get_ident() {
             if self.binding(name).is_some() {
-                return fail(name, format_args!("`{name}` is a value, not a kernel"), "kernels call kernels by their names");
+                return fail(
+                    name,
+                    format_args!("`{name}` is a value, not a kernel"),
+                    "kernels call kernels by their names",
+                );
             }
             if self.source.own_path == Some(name) {
                 return fail(call, "a kernel cannot call itself", "GPUs have no recursion: use a loop");
             }
         }
         if last.ident.to_string().starts_with(char::is_uppercase) {
-            return fail(call, "struct and enum values are not supported in a kernel", "compute on scalars; return one, and build structs outside");
+            return fail(
+                call,
+                "struct and enum values are not supported in a kernel",
+                "compute on scalars; return one, and build structs outside",
+            );
         }
         if path.segments.first().is_some_and(|s| s.ident == "Self") {
             return fail(call, "`Self` is not supported in a kernel", "call free functions marked `#[veda::kernel]`");
         }
         if let [.., module, _] = &path.segments.iter().collect::<Vec<_>>()[..]
             && matches!(module.ident.to_string().as_str(), "cmp" | "mem" | "ptr" | "array" | "iter" | "hint")
-            && path.segments.first().is_some_and(|s| matches!(s.ident.to_string().as_str(), "std" | "core" | "cmp" | "mem"))
+            && path
+                .segments
+                .first()
+                .is_some_and(|s| matches!(s.ident.to_string().as_str(), "std" | "core" | "cmp" | "mem"))
         {
             let name = path.to_token_stream().to_string().replace(' ', "");
-            return fail(call, format_args!("`{name}` is not a kernel"), "use operators and methods: `a.min(b)`, `a.max(b)`, `let (a, b) = (b, a);`");
+            return fail(
+                call,
+                format_args!("`{name}` is not a kernel"),
+                "use operators and methods: `a.min(b)`, `a.max(b)`, `let (a, b) = (b, a);`",
+            );
         }
         self.dependency_call(path, path.to_token_stream(), &args, call)
     }
@@ -217,7 +248,11 @@ impl<'a> Lower<'a> {
         if let Some(&(_, arity)) = MATH.iter().find(|(n, _)| *n == text) {
             check_arity(name, arity, args.len(), owner.is_some())?;
             if let Some(ty) = owner.filter(|ty| *ty != Ty::F32) {
-                return fail(name, format_args!("`{}` has no function `{text}`", signature::rust_name(ty)), "cast with `as f32`");
+                return fail(
+                    name,
+                    format_args!("`{}` has no function `{text}`", signature::rust_name(ty)),
+                    "cast with `as f32`",
+                );
             }
             let veda = self.veda;
             let tokens = quote_spanned!(name.span()=> #veda::math::#name);
@@ -227,11 +262,12 @@ impl<'a> Lower<'a> {
         let Some(builtin) = Builtin::by_name(&text) else {
             let instead = INSTEAD.iter().find(|(n, _)| *n == text).map(|(_, help)| (*help).to_owned());
             let near = || {
-                let names = MATH.iter().map(|(n, _)| *n).chain(Builtin::ALL.iter().map(|b| b.name()));
+                let names = MATH.iter().map(|(n, _)| *n).chain(veda_kernels_ir::builtin::ALL.iter().map(|b| b.name()));
                 nearest(&text, names).map(|near| format!("did you mean `{near}`?"))
             };
             let help = instead.or_else(near).unwrap_or_else(|| {
-                "kernels have the arithmetic of `f32`, `u32` and `i32`; write the rest as a kernel of your own".to_owned()
+                "kernels have the arithmetic of `f32`, `u32` and `i32`; write the rest as a kernel of your own"
+                    .to_owned()
             });
             return fail(name, format_args!("`{text}` is not available in kernels"), help);
         };

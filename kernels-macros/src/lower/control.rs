@@ -93,7 +93,11 @@ impl<'a> Lower<'a> {
                 }
                 ("rev", 0) => reversed = true,
                 ("step_by", 1) if reversed => {
-                    return fail(&call.method, "`.step_by(n).rev()` is not supported in a kernel", "count upwards and compute the position, or write `.rev().step_by(n)` if the start is meant");
+                    return fail(
+                        &call.method,
+                        "`.step_by(n).rev()` is not supported in a kernel",
+                        "count upwards and compute the position, or write `.rev().step_by(n)` if the start is meant",
+                    );
                 }
                 ("step_by", 1) if step.is_none() => step = Some(&call.args[0]),
                 _ => return not_a_range(&whole.expr),
@@ -157,7 +161,9 @@ impl<'a> Lower<'a> {
         };
         match (found, label) {
             (Some(found), _) => Ok(found.id),
-            (None, Some(label)) => fail(label, format_args!("no loop is labelled `{label}`"), "label the loop: `'name: loop { .. }`"),
+            (None, Some(label)) => {
+                fail(label, format_args!("no loop is labelled `{label}`"), "label the loop: `'name: loop { .. }`")
+            }
             (None, None) => fail(jump, "there is no loop here", "use `return` to leave the kernel"),
         }
     }
@@ -185,5 +191,9 @@ impl<'a> Lower<'a> {
 }
 
 fn not_a_range<T>(iter: &syn::Expr) -> syn::Result<T> {
-    fail(iter, "a loop in a kernel runs over a range", "write `for i in 0..src.len()` and read `src[i]`; `.rev()` and `.step_by(n)` may follow the range")
+    fail(
+        iter,
+        "a loop in a kernel runs over a range",
+        "write `for i in 0..src.len()` and read `src[i]`; `.rev()` and `.step_by(n)` may follow the range",
+    )
 }

@@ -86,17 +86,31 @@ impl<'a> Lower<'a> {
 
     fn path(&mut self, path: &'a syn::ExprPath) -> syn::Result<Twin> {
         if let Some(qself) = &path.qself {
-            return fail(qself.ty.to_token_stream(), "qualified paths are not supported in a kernel", "write the path to a constant: `f32::MAX`");
+            return fail(
+                qself.ty.to_token_stream(),
+                "qualified paths are not supported in a kernel",
+                "write the path to a constant: `f32::MAX`",
+            );
         }
         if let Some(name) = path.path.get_ident() {
             if let Some(binding) = self.binding(name) {
                 let depth = match binding.kind {
                     Kind::Value(depth) => depth,
                     Kind::Slice => {
-                        return fail(name, format_args!("slice `{name}` is not a value"), format_args!("read an element, `{name}[i]`, ask for `{name}.len()`, or pass it to a kernel"));
+                        return fail(
+                            name,
+                            format_args!("slice `{name}` is not a value"),
+                            format_args!(
+                                "read an element, `{name}[i]`, ask for `{name}.len()`, or pass it to a kernel"
+                            ),
+                        );
                     }
                     Kind::Index => {
-                        return fail(name, format_args!("index `{name}` is not a number"), format_args!("use `{name}.x`, `{name}.y`, `{name}.z` or `{name}.flat()`"));
+                        return fail(
+                            name,
+                            format_args!("index `{name}` is not a number"),
+                            format_args!("use `{name}.x`, `{name}.y`, `{name}.z` or `{name}.flat()`"),
+                        );
                     }
                 };
                 let rust = dereferenced(name.to_token_stream(), depth);
@@ -134,7 +148,10 @@ impl<'a> Lower<'a> {
             let value = self.literal(lit, true)?;
             let rust = value.rust;
             let minus = &unary.op;
-            return Ok(Twin { ir: self.node(ExprKind::Unary(op, Box::new(value.ir)), unary), rust: quote!((#minus #rust)) });
+            return Ok(Twin {
+                ir: self.node(ExprKind::Unary(op, Box::new(value.ir)), unary),
+                rust: quote!((#minus #rust)),
+            });
         }
         let value = self.expr(&unary.expr)?;
         let (rust, private) = (value.rust, self.private());
@@ -245,7 +262,11 @@ impl<'a> Lower<'a> {
 
     fn index(&mut self, index: &'a syn::ExprIndex) -> syn::Result<Twin> {
         let Some((name, binding)) = self.bound(&index.expr).filter(|(_, b)| b.kind == Kind::Slice) else {
-            return fail(&index.expr, "only slice parameters can be indexed in a kernel", "take a parameter of type `&[f32]`");
+            return fail(
+                &index.expr,
+                "only slice parameters can be indexed in a kernel",
+                "take a parameter of type `&[f32]`",
+            );
         };
         if let Expr::Range(range) = bare(&index.index) {
             return fail(range, "a kernel cannot take a part of a slice", "pass the offset along as a `usize`");
@@ -261,7 +282,11 @@ impl<'a> Lower<'a> {
     fn field(&mut self, field: &'a syn::ExprField) -> syn::Result<Twin> {
         let base = self.bound(&field.base);
         let Some((name, binding)) = base.filter(|(_, b)| b.kind == Kind::Index) else {
-            return fail(field, "a kernel has no fields to read", "take the field as a scalar parameter; `kernel_fn!` captures locals: `let k = self.k;`");
+            return fail(
+                field,
+                "a kernel has no fields to read",
+                "take the field as a scalar parameter; `kernel_fn!` captures locals: `let k = self.k;`",
+            );
         };
         let component = match &field.member {
             syn::Member::Named(member) if member == "x" => IndexField::X,
@@ -290,7 +315,8 @@ fn float_literal(digits: &str, suffixed: bool, at: &syn::ExprLit) -> syn::Result
     if value.is_infinite() {
         return fail(at, "this number does not fit in an `f32`", "the largest is `f32::MAX`; write `f32::INFINITY`");
     }
-    let mut literal: Literal = format!("{digits}f32").parse().map_err(|_| error(at, "not a number", "write it as `1.5`"))?;
+    let mut literal: Literal =
+        format!("{digits}f32").parse().map_err(|_| error(at, "not a number", "write it as `1.5`"))?;
     literal.set_span(at.span());
     Ok((Lit::Float(value.to_bits(), suffixed), literal.to_token_stream()))
 }
@@ -306,11 +332,17 @@ fn unsupported<T>(expr: impl ToTokens) -> syn::Result<T> {
     let (what, help) = match &parsed {
         Some(Expr::Macro(call)) => return Err(stmt::macro_error(&call.mac)),
         Some(Expr::Closure(_)) => ("closures", "write a second kernel and call it"),
-        Some(Expr::Async(_) | Expr::Await(_)) => ("`async` and `.await`", "a kernel runs to its end; await its result outside"),
-        Some(Expr::Unsafe(_)) => ("`unsafe` blocks", "drop `unsafe`: indexing is checked, nothing in a kernel needs it"),
+        Some(Expr::Async(_) | Expr::Await(_)) => {
+            ("`async` and `.await`", "a kernel runs to its end; await its result outside")
+        }
+        Some(Expr::Unsafe(_)) => {
+            ("`unsafe` blocks", "drop `unsafe`: indexing is checked, nothing in a kernel needs it")
+        }
         Some(Expr::Try(_)) => ("the operator `?`", "return a value that marks the case"),
         Some(Expr::Struct(_)) => ("struct values", "compute on scalars; return one, and build structs outside"),
-        Some(Expr::Array(_) | Expr::Repeat(_)) => ("array values", "use a slice parameter for tables, locals for the rest"),
+        Some(Expr::Array(_) | Expr::Repeat(_)) => {
+            ("array values", "use a slice parameter for tables, locals for the rest")
+        }
         Some(Expr::Tuple(tuple)) if tuple.elems.is_empty() => ("`()` values", "drop it"),
         Some(Expr::Tuple(_)) => ("tuple values", "use two locals, or `let (a, b) = (x, y);`"),
         Some(Expr::Reference(_)) => ("references", "kernels compute on values; slices are passed on by name"),

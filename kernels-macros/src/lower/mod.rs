@@ -341,7 +341,10 @@ fn unknown_name(name: &Ident, scope: &[Binding]) -> syn::Error {
     let text = name.to_string();
     let help = match crate::error::nearest(&text, scope.iter().map(|b| b.name.as_str())) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => "a kernel sees its parameters, its locals and constants in upper case; `veda::kernel_fn!` captures scalars".to_owned(),
+        None => {
+            "a kernel sees its parameters, its locals and constants in upper case; `veda::kernel_fn!` captures scalars"
+                .to_owned()
+        }
     };
     error(name, format_args!("cannot find `{text}` in this kernel"), help)
 }

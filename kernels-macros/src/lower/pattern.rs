@@ -39,7 +39,11 @@ impl Lower<'_> {
                 or.cases.iter().map(|p| self.pattern(p)).collect::<syn::Result<_>>().map(Pat::Or)
             }
             syn::Pat::Path(path) => fail(path, "constants are not supported in patterns of a kernel", GUARD),
-            other => fail(other, "this pattern is not supported in a kernel", "match integers and `bool`s: literals, ranges, `|`, `_`, a name"),
+            other => fail(
+                other,
+                "this pattern is not supported in a kernel",
+                "match integers and `bool`s: literals, ranges, `|`, `_`, a name",
+            ),
         }
     }
 }

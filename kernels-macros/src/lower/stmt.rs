@@ -49,7 +49,9 @@ impl<'a> Lower<'a> {
                 }
                 Ok(())
             }
-            syn::Stmt::Item(item) => fail(item, "items inside a kernel are not supported", "move it out of the function"),
+            syn::Stmt::Item(item) => {
+                fail(item, "items inside a kernel are not supported", "move it out of the function")
+            }
             syn::Stmt::Macro(call) => Err(macro_error(&call.mac)),
         }
     }
@@ -170,24 +172,38 @@ impl<'a> Lower<'a> {
             syn::Expr::Index(_) => {
                 fail(target, "slices are read-only in a kernel", "return the value; veda writes it to the output")
             }
-            syn::Expr::Tuple(_) => fail(target, "a kernel cannot assign to a tuple", "assign one by one, or use `let (a, b) = ..`"),
+            syn::Expr::Tuple(_) => {
+                fail(target, "a kernel cannot assign to a tuple", "assign one by one, or use `let (a, b) = ..`")
+            }
             syn::Expr::Infer(_) => fail(target, "a kernel cannot assign to `_`", "write `let _ = ..;`"),
-            syn::Expr::Unary(_) => fail(target, "a kernel cannot assign through a reference", "copy the value: `let mut x = *x;`"),
+            syn::Expr::Unary(_) => {
+                fail(target, "a kernel cannot assign through a reference", "copy the value: `let mut x = *x;`")
+            }
             bare => match (bare, self.bound(bare)) {
                 (_, Some((name, binding))) => {
                     if binding.kind != Kind::Value(0) {
-                        return fail(target, format_args!("cannot assign to `{name}`"), format_args!("copy it: `let mut {name} = *{name};`"));
+                        return fail(
+                            target,
+                            format_args!("cannot assign to `{name}`"),
+                            format_args!("copy it: `let mut {name} = *{name};`"),
+                        );
                     }
                     if !binding.assignable {
-                        return fail(target, format_args!("cannot assign to `{name}`, which is not `mut`"), format_args!("declare it as `mut {name}`"));
+                        return fail(
+                            target,
+                            format_args!("cannot assign to `{name}`, which is not `mut`"),
+                            format_args!("declare it as `mut {name}`"),
+                        );
                     }
                     self.locals[binding.id.0 as usize].mutable = true;
                     Ok((name, binding.id))
                 }
                 (syn::Expr::Path(path), None) => match path.path.get_ident() {
-                    Some(name) if self.source.captures => {
-                        fail(name, format_args!("cannot assign to `{name}`, which is captured"), format_args!("copy it: `let mut {name} = {name};`"))
-                    }
+                    Some(name) if self.source.captures => fail(
+                        name,
+                        format_args!("cannot assign to `{name}`, which is captured"),
+                        format_args!("copy it: `let mut {name} = {name};`"),
+                    ),
                     Some(name) if !super::is_constant_name(name) => Err(super::unknown_name(name, &self.scope)),
                     _ => fail(target, "a kernel assigns to its locals only", "use a local"),
                 },
@@ -201,10 +217,11 @@ impl<'a> Lower<'a> {
 pub(super) fn macro_error(call: &syn::Macro) -> syn::Error {
     let name = call.path.to_token_stream().to_string().replace(' ', "");
     let help = match name.rsplit("::").next().unwrap_or_default() {
-        "println" | "print" | "eprintln" | "eprint" | "dbg" => "kernels cannot print; return the value and print it outside",
-        "assert" | "assert_eq" | "assert_ne" | "debug_assert" | "debug_assert_eq" | "panic" | "unreachable" | "todo" | "unimplemented" => {
-            "kernels cannot panic; return a value that marks the case"
+        "println" | "print" | "eprintln" | "eprint" | "dbg" => {
+            "kernels cannot print; return the value and print it outside"
         }
+        "assert" | "assert_eq" | "assert_ne" | "debug_assert" | "debug_assert_eq" | "panic" | "unreachable"
+        | "todo" | "unimplemented" => "kernels cannot panic; return a value that marks the case",
         "vec" | "format" => "kernels compute on scalars only",
         "matches" => "write a `match` with `true` and `false`",
         _ => "write out what it stands for",
