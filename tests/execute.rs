@@ -39,3 +39,19 @@ fn blur_runs() {
     println!("{why}");
     assert_eq!(cpu, auto);
 }
+
+#[veda::kernel]
+fn steps(x: f32) -> f32 {
+    x.sin() * (-x * x).exp() + x.abs().sqrt()
+}
+
+#[test]
+fn math_agrees() {
+    let x: Vec<f32> = (0..100_000).map(|i| i as f32 * 0.001 - 50.0).collect();
+    let cpu = veda::gpu::execute(steps::on(&x).on_device(Place::Cpu)).unwrap();
+    let (gpu, why) = veda::explain(|| veda::gpu::execute(steps::on(&x)).unwrap());
+    println!("{why}");
+    let worst = cpu.iter().zip(&gpu).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    println!("worst {worst}");
+    assert!(worst < 1e-6);
+}
