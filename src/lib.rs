@@ -9,7 +9,11 @@ pub mod iter;
 pub mod kernel;
 pub mod math;
 pub mod planner;
+pub mod range;
+pub mod slice;
+mod source;
 pub mod telemetry;
+pub mod vec;
 
 #[doc(hidden)]
 pub mod __private {
