@@ -1,6 +1,7 @@
 //! [`IndexedParallelIterator`].
 
 use super::plumbing::{Consumer, ProducerCallback};
+#[allow(clippy::wildcard_imports)] // the trait names every adapter
 use super::*;
 
 /// A parallel iterator that knows its exact length and can be cut at any index.

@@ -2,16 +2,13 @@
 //!
 //! Within a leaf, the item at position `i` goes to lane `i % 16`; at its end the lanes are joined pairwise (0 with 8,
 //! 1 with 9, ..., then 0 with 4, ...). Both are fixed, so the bits do not depend on the vector width: AVX-512 keeps the
-//! lanes of `f32` in one register, SSE2 in four.
+//! lanes of `f32` in one register, SSE2 in four. A leaf of at most 16 source items is added from left to right.
 
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 
 use super::kind::value;
-use super::plumbing::{BLOCK, Consumer, Folder, Reducer, UnindexedConsumer};
-
-/// Lanes per leaf: as many `f32` as the widest register holds.
-const LANES: usize = 16;
+use super::plumbing::{BLOCK, Consumer, Folder, LANES, Reducer, UnindexedConsumer};
 
 /// An operation with a neutral element.
 pub(super) trait Monoid: Send + 'static {
@@ -141,6 +138,11 @@ impl<T, M: Monoid> Folder<T> for LanesFolder<M> {
     {
         let iter = iter.into_iter();
         let (low, high) = iter.size_hint();
+        if self.next == 0 && high.is_some_and(|high| high <= LANES) {
+            // The whole leaf (longer ones come in blocks of 512): one lane.
+            self.lanes[0] = iter.fold(self.lanes[0], |acc, item| M::join(acc, number::<T, M>(item)));
+            return self;
+        }
         if high != Some(low) || low > BLOCK || !self.next.is_multiple_of(LANES) {
             iter.for_each(|item| self.push(number::<T, M>(item)));
             return self;
@@ -169,6 +171,9 @@ impl<T, M: Monoid> Folder<T> for LanesFolder<M> {
     }
     #[inline(always)]
     fn complete(self) -> M::S {
+        if self.next == 0 {
+            return self.lanes[0];
+        }
         let mut lanes = self.lanes;
         let mut half = LANES / 2;
         while half > 0 {

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::iter::{Product, Sum};
 
 use super::plumbing::UnindexedConsumer;
+#[allow(clippy::wildcard_imports)] // the trait names every adapter
 use super::*;
 use crate::kernel::pipe::Pipe;
 

@@ -1,5 +1,7 @@
 //! Collecting an unknown number of items: each piece a vector, the pieces a list.
 
+#![allow(clippy::linkedlist)] // lists are appended in constant time, and Rayon has `collect_vec_list`
+
 use std::collections::LinkedList;
 
 use crate::iter::ParallelIterator;

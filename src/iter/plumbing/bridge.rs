@@ -77,6 +77,10 @@ where
     if consumer.full() {
         return consumer.into_folder().complete();
     }
+    if len <= grain && len <= LANES {
+        // Too short for wide vectors; the dispatch would be half of the cost.
+        return producer.fold_with(consumer.into_folder()).complete();
+    }
     if len <= grain {
         return blocks(len, producer, consumer.into_folder()).complete();
     }
@@ -94,6 +98,9 @@ where
     };
     reducer.reduce(a, b)
 }
+
+/// Lanes of a float sum: as many `f32` as the widest register holds.
+pub(crate) const LANES: usize = 16;
 
 /// Items per call of `consume_iter` in a leaf of a fixed tree: what float sums buffer on the stack.
 pub(crate) const BLOCK: usize = 512;

@@ -7,7 +7,7 @@ mod bridge;
 mod fixed_tree;
 mod splitter;
 
-pub(crate) use bridge::BLOCK;
+pub(crate) use bridge::{BLOCK, LANES};
 pub use bridge::{bridge, bridge_producer_consumer, bridge_unindexed};
 
 /// An iterator that knows its length and can be cut in two at any index.
@@ -35,6 +35,7 @@ pub trait Producer: Send + Sized {
 
     /// Feeds all items to a folder.
     #[inline(always)]
+    #[allow(clippy::return_self_not_must_use)]
     fn fold_with<F>(self, folder: F) -> F
     where
         F: Folder<Self::Item>,
