@@ -35,8 +35,12 @@ pub mod kernel;
 pub mod math;
 pub mod planner;
 pub mod prelude;
+pub mod range;
 mod runtime;
+pub mod slice;
+mod source;
 pub mod telemetry;
+pub mod vec;
 
 pub use config::{Config, ConfigBuilder, DeviceChoice};
 pub use error::{Error, Result};
