@@ -45,15 +45,15 @@ fn veda_survivors(
 fn veda_offsets(@builtin(local_invocation_index) lane: u32) {
     let tiles = (veda.n + 255u) / 256u;
     let share = (tiles + 255u) / 256u;
-    let from = min(lane * share, tiles);
-    let to = min(from + share, tiles);
+    let first = min(lane * share, tiles);
+    let last = min(first + share, tiles);
     var sum = 0u;
-    for (var t = from; t < to; t++) {
+    for (var t = first; t < last; t++) {
         sum = sum + veda_counts[t + 1u];
     }
     let end = veda_scan(lane, sum);
     var position = end - sum;
-    for (var t = from; t < to; t++) {
+    for (var t = first; t < last; t++) {
         let count = veda_counts[t + 1u];
         veda_counts[t + 1u] = position;
         position = position + count;
@@ -73,13 +73,13 @@ fn veda_gather(
     let tile = group.y * groups.x + group.x;
     let tiles = (veda.n + 255u) / 256u;
     if (tile < tiles) {
-        let from = veda_counts[tile + 1u];
-        var to = veda_counts[0];
+        let first = veda_counts[tile + 1u];
+        var last = veda_counts[0];
         if (tile + 1u < tiles) {
-            to = veda_counts[tile + 2u];
+            last = veda_counts[tile + 2u];
         }
-        if (lane < to - from) {
-            veda_out[from + lane] = veda_sparse[tile * 256u + lane];
+        if (lane < last - first) {
+            veda_out[first + lane] = veda_sparse[tile * 256u + lane];
         }
     }
 }

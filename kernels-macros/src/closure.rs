@@ -58,10 +58,20 @@ fn expand(input: TokenStream) -> syn::Result<TokenStream> {
     let desc = encode::descriptor(&private, &lowered);
     let caps = Ident::new("caps", Span::mixed_site());
     let (captures, twin) = (&lowered.captures, &lowered.twin);
-    let inputs = params.iter().map(|p| {
-        let (pat, ty) = (&p.pat, &p.ty);
-        quote!(#pat: #ty)
-    });
+    // As in a kernel function, a by-value scalar also takes a reference to it, so that a slice's items fit.
+    let (inputs, gets): (Vec<TokenStream>, Vec<TokenStream>) = params
+        .iter()
+        .enumerate()
+        .map(|(i, p)| {
+            let (pat, ty) = (&p.pat, &p.ty);
+            let arg = Ident::new(&format!("arg{i}"), Span::mixed_site());
+            if p.shape.by_value() {
+                (quote!(#arg), quote!(let #pat: #ty = #private::Arg::<#ty>::get(#arg);))
+            } else {
+                (quote!(#pat: #ty), TokenStream::new())
+            }
+        })
+        .unzip();
     let output = &closure.output;
     Ok(quote! {{
         let #caps = #private::Caps((#(#captures,)*));
@@ -69,6 +79,7 @@ fn expand(input: TokenStream) -> syn::Result<TokenStream> {
         #[allow(unused_parens, unused_braces, unused_unsafe, clippy::all, clippy::pedantic)]
         #private::tag(#caps, &DESC, move |#(#inputs),*| #output {
             let (#(#captures,)*) = #caps.all();
+            #(#gets)*
             #twin
         })
     }})

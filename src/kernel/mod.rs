@@ -13,4 +13,5 @@ pub mod pipe;
 pub mod place;
 pub mod registry;
 pub mod scalar;
+mod std_functions;
 pub mod terminal;
