@@ -41,7 +41,7 @@ fn acosh(x: f64) -> f64 {
 
 fn asinh(x: f64) -> f64 {
     let a = x.abs();
-    (a + a * a / (1.0 + (a * a + 1.0).sqrt())).ln_1p().copysign(x)
+    if a.is_infinite() { x } else { (a + a * a / (1.0 + (a * a + 1.0).sqrt())).ln_1p().copysign(x) }
 }
 
 fn atanh(x: f64) -> f64 {
