@@ -113,11 +113,11 @@ pub fn ln_1p(x: f32) -> f32 {
     if x.to_bits() & MAGNITUDE < 0x3300_0000 || x.is_nan() { x } else { y }
 }
 
-/// The logarithm to any base: the quotient of two [`log2`], one division.
+/// The logarithm to any base: the quotient of two `log2`, one division.
 ///
 /// Powers of two to a base that is one are exact where the quotient is.
 ///
-/// Error at most 4.0 ULP (random pairs). Special values: as the quotient of the two logarithms. Cost: twice [`log2`] and a division.
+/// Error at most 4.0 ULP (random pairs). Special values: as the quotient of the two logarithms. Cost: twice `log2` and a division.
 ///
 /// ```
 /// assert_eq!(veda::math::log(8.0, 2.0), 3.0);

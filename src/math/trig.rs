@@ -113,7 +113,7 @@ fn circular(x: f32, part: u32) -> f32 {
 
 /// The sine of an angle in radians.
 ///
-/// Error at most 1.7, also for huge angles: the reduction has 62 bits of the quadrant ULP. Special values: keeps -0; NaN at infinities. Cost: 24 additions, 24 multiplications, and for |x| >= 6400 (in vector loops always) 75 integer operations.
+/// Error at most 1.7 ULP, also for huge angles: the reduction has 62 bits of the quadrant. Special values: keeps -0; NaN at infinities. Cost: 24 additions, 24 multiplications, and for |x| >= 6400 (in vector loops always) 75 integer operations.
 ///
 /// ```
 /// assert_eq!(veda::math::sin(0.0), 0.0);
@@ -126,7 +126,7 @@ pub fn sin(x: f32) -> f32 {
 
 /// The cosine of an angle in radians.
 ///
-/// Error at most 1.7, also for huge angles ULP. Special values: NaN at infinities. Cost: as [`sin`].
+/// Error at most 1.7 ULP, also for huge angles. Special values: NaN at infinities. Cost: as for `sin`.
 ///
 /// ```
 /// assert_eq!(veda::math::cos(0.0), 1.0);
@@ -139,7 +139,7 @@ pub fn cos(x: f32) -> f32 {
 
 /// The tangent of an angle in radians.
 ///
-/// Error at most 2.25, also for huge angles ULP. Special values: keeps -0; NaN at infinities. Cost: as [`sin`], and a division.
+/// Error at most 2.25 ULP, also for huge angles. Special values: keeps -0; NaN at infinities. Cost: as for `sin`, and a division.
 ///
 /// ```
 /// assert_eq!(veda::math::tan(0.0), 0.0);
