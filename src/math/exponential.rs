@@ -1,8 +1,8 @@
-//! exp, exp2, exp_m1.
+//! exp, exp2, `exp_m1`.
 
 use super::bits::{INFINITY, MAGNITUDE, nearest, power_of_two};
 
-const LOG2_E: f32 = 1.442695;
+const LOG2_E: f32 = std::f32::consts::LOG2_E;
 /// 15 bits: times any k of 9 bits it is exact.
 const LN_2_HI: f32 = 0.69314575;
 const LN_2_LO: f32 = 1.4286068e-6;

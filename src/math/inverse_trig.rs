@@ -2,9 +2,9 @@
 
 use super::bits::{INFINITY, MAGNITUDE, NAN, SIGN, flip};
 
-const PIO2: f32 = 1.5707964;
+const PIO2: f32 = std::f32::consts::FRAC_PI_2;
 const PIO2_LO: f32 = -4.371139e-8;
-const PI: f32 = 3.1415927;
+const PI: f32 = std::f32::consts::PI;
 const PI_LO: f32 = -8.742278e-8;
 
 /// (asin(x) - x) / x for x^2 = z <= 1/4

@@ -1,4 +1,4 @@
-//! ln, log2, log10, ln_1p, log.
+//! ln, log2, log10, `ln_1p`, log.
 
 use super::bits::{INFINITY, MAGNITUDE, NAN, SIGN, exponent, mantissa, power_of_two};
 

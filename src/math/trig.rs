@@ -2,15 +2,15 @@
 
 use super::bits::{INFINITY, MAGNITUDE, NAN, SIGN, flip, head, nearest};
 
-const FRAC_2_PI: f32 = 0.63661975;
+const FRAC_2_PI: f32 = std::f32::consts::FRAC_2_PI;
 /// pi/2 in four pieces, the first three of 12 bits.
 const PIO2_A: f32 = 1.5708008;
 const PIO2_B: f32 = -4.4535846e-6;
 const PIO2_C: f32 = -8.706138e-10;
 const PIO2_D: f32 = 6.223372e-14;
-/// pi/2 - PIO2_A
+/// pi/2 - `PIO2_A`
 const PIO2_TAIL: f32 = -4.454455e-6;
-const PIO2: f32 = 1.5707964;
+const PIO2: f32 = std::f32::consts::FRAC_PI_2;
 /// Below it the quadrant has 12 bits, so that its products with the pieces of pi/2 are exact.
 const MODERATE: f32 = 6400.0;
 
