@@ -11,6 +11,7 @@ pub struct Unary {
     /// Documented bound in ULP.
     pub bound: f64,
     /// f(-x) = -f(x) bit for bit.
+    #[allow(dead_code)] // read by the tests, not by the example that includes this file
     pub odd: bool,
 }
 
