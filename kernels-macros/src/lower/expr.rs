@@ -189,6 +189,7 @@ impl<'a> Lower<'a> {
     }
 
     /// The twin's tokens of a binary operator.
+    #[allow(clippy::needless_pass_by_value)] // token streams are moved into what is built from them
     pub(super) fn operator(&self, op: BinOp, a: TokenStream, b: TokenStream, span: Span) -> TokenStream {
         let private = self.private();
         let call = |name: &str| {
