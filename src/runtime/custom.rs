@@ -26,8 +26,8 @@ impl Runtime {
         kernel.bind(&mut bindings);
         let key = fnv1a(wgsl.as_bytes());
         let (work, residency) = describe(kernel, &bindings, key);
-        #[cfg_attr(not(feature = "gpu"), allow(unused_mut))]
         let mut call = Call::new(vec![short_name::<K>()], work, residency);
+        call.hand_written = true;
         #[cfg(feature = "gpu")]
         {
             let shader = shader(&call_name::<K>(), key, &wgsl, &bindings)?;

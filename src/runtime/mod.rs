@@ -129,15 +129,36 @@ impl Runtime {
 
     /// All counters and latencies now.
     pub fn metrics(&self) -> Snapshot {
-        self.inner.metrics.snapshot()
+        #[cfg_attr(not(feature = "gpu"), allow(unused_mut))]
+        let mut snapshot = self.inner.metrics.snapshot();
+        #[cfg(feature = "gpu")]
+        if let Some(found) = self.inner.gpus.peek().filter(|_| snapshot.enabled) {
+            for (gpu, counters) in found.gpus.iter().filter_map(|gpu| Some((gpu, gpu.counters()?))) {
+                snapshot.gpu_memory_allocated += counters.pool_bytes;
+                // A device without a batch has no line of its own, but its memory counts.
+                if let Some(device) = snapshot.devices.iter_mut().find(|d| d.device == gpu.label) {
+                    device.pool_hits = counters.pool_hits;
+                    device.pool_misses = counters.pool_misses;
+                    device.compile_ns = counters.compile_ns;
+                    device.memory_allocated = counters.pool_bytes;
+                }
+            }
+        }
+        snapshot
     }
 
     /// One line per thing worth knowing: which GPUs are used or why none is, and settings that were ignored.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = self.inner.notes.lock().unwrap_or_else(PoisonError::into_inner).clone();
         #[cfg(feature = "gpu")]
-        match self.inner.gpus.poll() {
-            Some(found) => notes.push(format!("GPU: {}", found.note)),
+        match self.inner.gpus.peek() {
+            Some(found) => {
+                notes.push(format!("GPU: {}", found.note));
+                notes.extend(found.gpus.iter().filter_map(|gpu| Some(format!("GPU: {}", gpu.trouble()?))));
+            }
+            None if !self.inner.gpus.started() => {
+                notes.push("GPU: not searched for yet; no kernel was called".to_owned())
+            }
             None => notes.push("GPU: still being searched for; ran on the CPU meanwhile".to_owned()),
         }
         #[cfg(not(feature = "gpu"))]
@@ -157,7 +178,7 @@ impl Runtime {
     #[doc(hidden)]
     #[cfg(feature = "gpu")]
     pub fn simulate_gpu_loss(&self, index: u32) {
-        if let Some(device) = self.inner.gpus.wait().gpus.iter().find(|g| g.index == index).and_then(|g| g.device()) {
+        if let Some(device) = self.inner.gpus.wait().gpu(index).and_then(gpus::Gpu::device) {
             device.simulate_loss();
         }
     }
