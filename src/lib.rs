@@ -2,6 +2,8 @@
 // Lets the macros' `::veda::…` paths resolve inside this crate, whose math is written as kernels too.
 extern crate self as veda;
 
+#[cfg(feature = "gpu")]
+pub mod device;
 pub mod error;
 pub mod executor;
 mod index;

@@ -1,30 +1,23 @@
-//! The work-stealing CPU pool.
+//! The work-stealing CPU pool. How it works is told in this folder's README.
 
-/// Tells a closure of [`join_context`] whether it was stolen.
-#[derive(Debug)]
-pub struct FnContext {
-    migrated: bool,
-}
+mod chunks;
+mod cpu_count;
+mod deque;
+mod fence;
+mod job;
+mod join;
+mod latch;
+mod pool;
+mod registry;
+mod scope;
+mod sleep;
+mod spawn;
 
-impl FnContext {
-    /// Whether the closure runs on another thread than the one that called `join_context`.
-    pub fn migrated(&self) -> bool {
-        self.migrated
-    }
-}
-
-/// Runs both closures, possibly in parallel.
-pub fn join_context<A, B, RA, RB>(a: A, b: B) -> (RA, RB)
-where
-    A: FnOnce(FnContext) -> RA + Send,
-    B: FnOnce(FnContext) -> RB + Send,
-    RA: Send,
-    RB: Send,
-{
-    (a(FnContext { migrated: false }), b(FnContext { migrated: false }))
-}
-
-/// The number of workers of the current pool.
-pub fn current_num_threads() -> usize {
-    1
-}
+pub use chunks::tree_split;
+pub use cpu_count::{MAX_THREADS, default_num_threads, requested_threads};
+pub use join::{FnContext, join, join_context};
+pub use pool::{
+    Pool, PoolConfig, current_num_threads, current_thread_index, global_stats, set_global, shutdown_global,
+};
+pub use scope::{RayonScope, Scope, ScopeError, rayon_scope, scope, try_scope};
+pub use spawn::{JoinHandle, spawn};

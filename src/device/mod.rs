@@ -1,0 +1,200 @@
+//! Executes jobs on a GPU.
+//!
+//! Floor 3: a job is plain data ([`Job`]), and this module knows neither kernels nor plans. See `README.md` beside this
+//! file for the threads, the states of a buffer and what happens when a device is lost.
+//!
+//! ```no_run
+//! # #[cfg(feature = "gpu")] {
+//! use std::sync::Arc;
+//! use veda::device::{Adapters, Binding, Device, DeviceError, Job, Pass, Read, Shader, Slot};
+//!
+//! # fn main() -> Result<(), DeviceError> {
+//! let wgsl = "
+//!     @group(0) @binding(0) var<storage, read> x: array<u32>;
+//!     @group(0) @binding(1) var<storage, read_write> y: array<u32>;
+//!     @compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+//!         if (id.x < arrayLength(&x)) { y[id.x] = x[id.x] + 1u; }
+//!     }";
+//! let shader =
+//!     Arc::new(Shader::new("increment", 1, wgsl, vec![Slot::Read, Slot::ReadWrite], vec!["main".into()]));
+//! let device = Device::open(0)?;
+//! let x: Vec<u8> = (0..100u32).flat_map(u32::to_le_bytes).collect();
+//! let mut y = Vec::new();
+//! device.run(
+//!     &Job {
+//!         shader: &shader,
+//!         bindings: &[Binding::Input(&x), Binding::Output { bytes: 400, read: Read::All, zero: false }],
+//!         passes: &[Pass { entry: 0, groups: [2, 1, 1] }],
+//!         predicted_ns: 0,
+//!     },
+//!     &mut |_, bytes| y.extend_from_slice(bytes),
+//! )?;
+//! assert_eq!(y[..8], [1, 0, 0, 0, 2, 0, 0, 0]);
+//! # Ok(())
+//! # }
+//! # }
+//! ```
+
+mod adapter;
+pub mod budget;
+mod counters;
+mod error;
+mod job;
+mod open;
+mod pipelines;
+mod poll;
+mod pool;
+mod run;
+mod staging;
+mod submit;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+pub use adapter::{Adapters, Backend, Capabilities, DeviceInfo, DeviceLimits, Kind};
+pub use counters::DeviceCounters;
+pub use error::DeviceError;
+pub use job::{Binding, Job, Pass, Read, Shader, Slot, Timing};
+pub use open::Options;
+pub use pipelines::PipelineState;
+
+/// What the threads of a device share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    info: DeviceInfo,
+    wgpu: wgpu::Device,
+    queue: wgpu::Queue,
+    pool: pool::Pool,
+    pipelines: pipelines::Pipelines,
+    line: submit::Line,
+    counters: counters::Counters,
+    queued_jobs: AtomicUsize,
+    queued_ns: AtomicU64,
+    lost: AtomicBool,
+    lost_reason: OnceLock<String>,
+    generation: u64,
+}
+
+impl Shared {
+    fn check_lost(&self) -> Result<(), DeviceError> {
+        if self.lost.load(Ordering::Acquire) { Err(self.lost_error()) } else { Ok(()) }
+    }
+
+    fn lost_error(&self) -> DeviceError {
+        let reason = self.lost_reason.get().map_or("unknown", String::as_str);
+        DeviceError::Lost { device: self.info.name.clone(), reason: reason.to_owned() }
+    }
+
+    /// Marks the device as lost and fails everybody who waits for it. The first reason stays.
+    fn lose(&self, reason: &str) {
+        let _ = self.lost_reason.set(reason.to_owned());
+        let tickets = self.line.drain(|| self.lost.store(true, Ordering::Release));
+        adapter::mark_stale();
+        for ticket in tickets {
+            ticket.fail(self.lost_error());
+        }
+        self.pipelines.wake();
+    }
+}
+
+/// Work that was handed to a device and is not done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Queued {
+    /// Calls of [`Device::run`] in progress.
+    pub jobs: usize,
+    /// The sum of their `predicted_ns`.
+    pub estimated_ns: u64,
+}
+
+/// An open device. Share it by `Arc`; every method may be called from any thread.
+///
+/// Dropping it ends its three threads and frees its memory; it waits for a shader that is being compiled.
+#[derive(Debug)]
+pub struct Device {
+    shared: Arc<Shared>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Device {
+    /// Runs a job and hands each output that is to be read to `read`, in the order of the bindings, with its index.
+    ///
+    /// Blocks the calling thread: for the shader's pipelines where they are not ready (see [`Device::prepare`]), for
+    /// memory that other jobs hold, and for the device. The bytes are mapped memory: copy them, do not compute on them
+    /// twice. A panic in `read` unwinds out of this call and harms nobody else.
+    ///
+    /// # Errors
+    /// [`DeviceError::Validation`] and [`DeviceError::TooLarge`] before anything is done, [`DeviceError::Shader`] where
+    /// the shader is rejected, [`DeviceError::OutOfBudget`] where the job alone is too large for the budget,
+    /// [`DeviceError::OutOfMemory`], [`DeviceError::Lost`]. After an error nothing was read, or part of it.
+    pub fn run(&self, job: &Job<'_>, read: &mut dyn FnMut(usize, &[u8])) -> Result<Timing, DeviceError> {
+        run::run(&self.shared, job, read)
+    }
+
+    /// Starts compiling a shader in the background unless that was done, and says how far it is.
+    pub fn prepare(&self, shader: &Arc<Shader>) -> PipelineState {
+        self.shared.pipelines.prepare(shader)
+    }
+
+    /// Whether jobs of the shader with this key start at once.
+    pub fn is_ready(&self, shader_key: u64) -> bool {
+        self.shared.pipelines.is_ready(shader_key)
+    }
+
+    /// What the device is like.
+    pub fn info(&self) -> &DeviceInfo {
+        &self.shared.info
+    }
+
+    /// How much work it has now.
+    pub fn queued(&self) -> Queued {
+        Queued {
+            jobs: self.shared.queued_jobs.load(Ordering::Relaxed),
+            estimated_ns: self.shared.queued_ns.load(Ordering::Relaxed),
+        }
+    }
+
+    /// What it has done so far.
+    pub fn counters(&self) -> DeviceCounters {
+        self.shared.counters.snapshot(self.shared.pool.live_bytes(), self.is_lost())
+    }
+
+    /// Gives all free buffers back to the driver. Happens by itself after 10 seconds without work.
+    pub fn trim(&self) {
+        self.shared.pool.trim();
+    }
+
+    /// Whether it is lost. A lost device fails every job at once; open it again to go on.
+    pub fn is_lost(&self) -> bool {
+        self.shared.lost.load(Ordering::Acquire)
+    }
+
+    /// A number that no other device of this process has had: tells a reopened device from the lost one.
+    pub fn generation(&self) -> u64 {
+        self.shared.generation
+    }
+
+    /// Test hook: behaves as if the driver had reported a loss.
+    #[doc(hidden)]
+    pub fn simulate_loss(&self) {
+        self.shared.lose("simulated");
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        // No job is in progress: each borrows the device. Submissions whose callers gave up after a loss may still run,
+        // and the poll thread waits for them.
+        self.shared.line.close();
+        self.shared.pipelines.close();
+        let threads = std::mem::take(self.threads.get_mut().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
