@@ -88,13 +88,13 @@ impl Pipelines {
         let mut state = self.lock();
         let mut waited = false;
         loop {
-            if self.ask(&mut state, shader) != PipelineState::Building {
-                if let Some(Entry::Done(result)) = state.entries.get(&shader.key) {
-                    return result.clone().map(|compiled| {
-                        let ns = waited.then_some(compiled.ns);
-                        (compiled, ns)
-                    });
-                }
+            if self.ask(&mut state, shader) != PipelineState::Building
+                && let Some(Entry::Done(result)) = state.entries.get(&shader.key)
+            {
+                return result.clone().map(|compiled| {
+                    let ns = waited.then_some(compiled.ns);
+                    (compiled, ns)
+                });
             }
             shared.check_lost()?;
             waited = true;

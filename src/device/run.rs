@@ -80,9 +80,10 @@ pub(super) fn run(
     }
     timing.download_ns = nanos(download.elapsed());
 
-    for pooled in lease.buffers() {
-        if !pooled.usage.written_by_host() {
-            // No effect on the ones that were not mapped.
+    // Only what is mapped: wgpu reports an unmap of an unmapped buffer as an error.
+    for (i, pooled) in lease.buffers().iter().enumerate() {
+        let late = i >= plan.wants.len();
+        if late || plan.reads(i) {
             pooled.buffer.unmap();
         }
     }

@@ -30,7 +30,7 @@ pub(super) struct Place {
     pub up: Option<Part>,
     /// Read after it, whole.
     pub down: Option<Part>,
-    /// The count in this binding's words that others need, where `down` does not cover it: (word, part).
+    /// Fetched in a second trip, once its count is known.
     pub late: bool,
 }
 
@@ -45,6 +45,14 @@ pub(super) struct Layout {
     pub counts: Vec<(usize, usize, Part)>,
     /// Sizes to reserve for second trips.
     pub later: Vec<u64>,
+}
+
+impl Layout {
+    /// Whether the host maps this buffer to read it.
+    pub(super) fn reads(&self, buffer: usize) -> bool {
+        let whole = self.places.iter().filter_map(|place| place.down);
+        whole.chain(self.counts.iter().map(|&(_, _, part)| part)).any(|part| part.buffer == buffer)
+    }
 }
 
 /// Fills chunks with parts in order.

@@ -42,9 +42,7 @@ pub(crate) fn reduce<T: Send>(
     if left == len {
         return leaf(lo, lo + len);
     }
-    let (a, b) = join(
-        || reduce(lo, left, grain, leaf, combine),
-        || reduce(lo + left, len - left, grain, leaf, combine),
-    );
+    let (a, b) =
+        join(|| reduce(lo, left, grain, leaf, combine), || reduce(lo + left, len - left, grain, leaf, combine));
     combine(a, b)
 }

@@ -190,19 +190,18 @@ impl TaskLatch {
         if self.is_set() {
             return;
         }
-        WorkerThread::with(|worker| match worker {
-            Some(worker) => {
+        WorkerThread::with(|worker| {
+            if let Some(worker) = worker {
                 self.register(Waiter::Worker(Arc::clone(worker.registry()), worker.index()));
                 worker.wait_until(self);
+                return;
             }
-            None => {
-                let latch = ThreadLatch::new();
-                self.register(Waiter::Thread(Arc::clone(&latch)));
-                // `signal` stores the flag before it takes the lock: seen unset here, after our turn of the lock, it
-                // finds the waiter.
-                if !self.is_set() {
-                    latch.wait();
-                }
+            let latch = ThreadLatch::new();
+            self.register(Waiter::Thread(Arc::clone(&latch)));
+            // `signal` stores the flag before it takes the lock: seen unset here, after our turn of the lock, it finds
+            // the waiter.
+            if !self.is_set() {
+                latch.wait();
             }
         });
     }

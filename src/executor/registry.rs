@@ -62,7 +62,7 @@ impl Registry {
             }
             let (shared, config) = (Arc::clone(&registry), config.clone());
             *lock(&registry.alive) += 1;
-            match builder.spawn(move || run_worker(shared, local, index, &config)) {
+            match builder.spawn(move || run_worker(&shared, local, index, &config)) {
                 Ok(handle) => lock(&registry.handles).push(handle),
                 Err(source) => {
                     *lock(&registry.alive) -= 1;
@@ -135,7 +135,7 @@ impl Registry {
         let deadline = Instant::now().checked_add(timeout);
         let mut alive = lock(&self.alive);
         while *alive > 0 {
-            let left = deadline.map_or(Duration::from_secs(3600), |d| d.saturating_duration_since(Instant::now()));
+            let left = deadline.map_or(Duration::from_hours(1), |d| d.saturating_duration_since(Instant::now()));
             if left.is_zero() {
                 break;
             }
@@ -179,10 +179,13 @@ impl Registry {
             let job = StackJob::new(Arc::clone(&latch), telemetry::sample_queued(), move |_| on_worker(slot.take()));
             // SAFETY: the frame stays until the latch is set, or the job was refused and never queued.
             let queued = self.inject(unsafe { job.as_job_ref() });
-            queued.then(|| {
+            // No closure here: it would capture the job by value and so move it while a worker runs it.
+            if queued {
                 latch.wait();
-                job.into_result()
-            })
+                Some(job.into_result())
+            } else {
+                None
+            }
         };
         result.ok_or(()).or_else(|()| op.take().map_or_else(|| unreachable!("a refused job has not run"), Err))
     }
@@ -200,10 +203,12 @@ impl Registry {
             let job = StackJob::new(latch, telemetry::sample_queued(), move |_| on_worker(slot.take()));
             // SAFETY: as in `in_worker_from_outside`; the waiting worker helps its own pool meanwhile.
             let queued = self.inject(unsafe { job.as_job_ref() });
-            queued.then(|| {
+            if queued {
                 worker.wait_until(&job.latch);
-                job.into_result()
-            })
+                Some(job.into_result())
+            } else {
+                None
+            }
         };
         result.ok_or(()).or_else(|()| op.take().map_or_else(|| unreachable!("a refused job has not run"), Err))
     }
@@ -394,11 +399,11 @@ impl Wait for End<'_> {
     }
 }
 
-fn run_worker(registry: Arc<Registry>, local: Local, index: usize, config: &PoolConfig) {
+fn run_worker(registry: &Arc<Registry>, local: Local, index: usize, config: &PoolConfig) {
     let worker = WorkerThread {
         local,
         index,
-        registry: Arc::clone(&registry),
+        registry: Arc::clone(registry),
         random: Cell::new(0x9E37_79B9_u32.wrapping_mul(index as u32 + 1) | 1),
         vain: Cell::new(false),
         ticks: Cell::new(0),
@@ -409,7 +414,7 @@ fn run_worker(registry: Arc<Registry>, local: Local, index: usize, config: &Pool
     if let Some(handler) = &config.start_handler {
         run_handler(&**handler, index);
     }
-    let end = End { registry: &registry, seen: Cell::new(false) };
+    let end = End { registry, seen: Cell::new(false) };
     worker.wait_until(&end);
     if let Some(handler) = &config.exit_handler {
         run_handler(&**handler, index);

@@ -32,11 +32,7 @@ impl CorePtr {
 
 impl ScopeCore {
     fn new(worker: &WorkerThread) -> Self {
-        Self {
-            registry: Arc::clone(worker.registry()),
-            latch: CountLatch::new(worker),
-            panics: Mutex::new(Vec::new()),
-        }
+        Self { registry: Arc::clone(worker.registry()), latch: CountLatch::new(worker), panics: Mutex::new(Vec::new()) }
     }
 
     /// # Safety
@@ -91,7 +87,7 @@ fn value_or_first_panic<R>((value, panics): (Option<R>, Vec<Payload>)) -> R {
 pub struct Scope<'scope, 'env: 'scope> {
     core: ScopeCore,
     // Invariant in both, as `std::thread::Scope`: a longer or shorter `'scope` would let tasks outlive what they borrow.
-    scope: PhantomData<&'scope mut &'scope ()>,
+    scoped: PhantomData<&'scope mut &'scope ()>,
     env: PhantomData<&'env mut &'env ()>,
 }
 
@@ -135,7 +131,7 @@ pub(crate) fn scope_on<'env, F, R>(worker: &WorkerThread, f: F) -> (Option<R>, V
 where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R,
 {
-    let scope = Scope { core: ScopeCore::new(worker), scope: PhantomData, env: PhantomData };
+    let scope = Scope { core: ScopeCore::new(worker), scoped: PhantomData, env: PhantomData };
     scope.core.run(worker, || f(&scope))
 }
 
@@ -157,9 +153,7 @@ where
 {
     pool::in_current(|worker, _| match scope_on(worker, f) {
         (Some(value), panics) if panics.is_empty() => Ok(value),
-        (_, panics) => {
-            Err(ScopeError { messages: panics.iter().map(|p| message(p)).collect(), payloads: Mutex::new(panics) })
-        }
+        (_, panics) => Err(ScopeError { messages: panics.iter().map(message).collect(), payloads: Mutex::new(panics) }),
     })
 }
 

@@ -158,7 +158,8 @@ mod tests {
 
     #[test]
     fn pools_violators_by_weight() {
-        let c = Curve::from_points(&[(1, 1.0, 1.0), (2, 4.0, 3.0), (4, 2.0, 1.0), (8, 9.0, 1.0)]).expect("valid points");
+        let c =
+            Curve::from_points(&[(1, 1.0, 1.0), (2, 4.0, 3.0), (4, 2.0, 1.0), (8, 9.0, 1.0)]).expect("valid points");
         let us: Vec<f64> = c.knots().map(|k| k.1).collect();
         assert_eq!(us, [1.0, 3.5, 3.5, 9.0]);
     }
@@ -195,10 +196,7 @@ mod tests {
         assert_eq!(Curve::new(&[]), Err(CurveError::Empty));
         assert_eq!(Curve::from_points(&[(0, 1.0, 1.0)]), Err(CurveError::ZeroSize { index: 0 }));
         assert_eq!(Curve::from_points(&[(1, f64::NAN, 1.0)]), Err(CurveError::BadTime { index: 0 }));
-        assert_eq!(
-            Curve::from_points(&[(2, 1.0, 1.0), (2, 1.0, 1.0)]),
-            Err(CurveError::NotIncreasing { index: 1 })
-        );
+        assert_eq!(Curve::from_points(&[(2, 1.0, 1.0), (2, 1.0, 1.0)]), Err(CurveError::NotIncreasing { index: 1 }));
     }
 
     proptest! {

@@ -1,1 +1,20 @@
-//! Decides where work runs.
+//! Decides where work runs: pure functions over plain data, no wgpu, no threads, no clock.
+
+pub mod builtin;
+pub mod cost_model;
+pub mod curve;
+pub mod decide;
+pub mod estimate;
+pub mod explain;
+pub mod profile;
+pub mod profile_file;
+pub mod profile_key;
+pub mod residual;
+pub mod work;
+
+pub use cost_model::{CostModel, Observation};
+pub use decide::{Candidate, Decider, Decision, FlipPoint, Reason, decide};
+pub use estimate::{Estimate, Terms};
+pub use explain::{CallExplanation, Explanation};
+pub use profile::Profile;
+pub use work::{Bytes, OpCounts, OutputKind, Place, Residency, Work};

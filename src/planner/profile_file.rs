@@ -140,8 +140,8 @@ impl Profile {
     /// # Errors
     /// See [`ProfileError`]: unreadable, not JSON, another schema, a missing or impossible field.
     pub fn load(path: &Path) -> Result<Self, ProfileError> {
-        let text = fs::read_to_string(path)
-            .map_err(|source| ProfileError::Unreadable { path: path.to_owned(), source })?;
+        let text =
+            fs::read_to_string(path).map_err(|source| ProfileError::Unreadable { path: path.to_owned(), source })?;
         Self::from_json(&text)
     }
 
@@ -371,10 +371,7 @@ mod tests {
     #[test]
     fn finds_the_cache_directory_of_each_system() {
         assert_eq!(path("linux", &[("HOME", "/h")]).as_deref(), Some("/h/.cache/veda/profile.json"));
-        assert_eq!(
-            path("linux", &[("HOME", "/h"), ("XDG_CACHE_HOME", "/x")]).as_deref(),
-            Some("/x/veda/profile.json")
-        );
+        assert_eq!(path("linux", &[("HOME", "/h"), ("XDG_CACHE_HOME", "/x")]).as_deref(), Some("/x/veda/profile.json"));
         assert_eq!(
             path("linux", &[("HOME", "/h"), ("XDG_CACHE_HOME", "relative")]).as_deref(),
             Some("/h/.cache/veda/profile.json")

@@ -1,0 +1,146 @@
+//! Online refinement: how far the base prediction is off, learned from what calls really took.
+//!
+//! One scalar Kalman filter per key on `ln(observed / base)`, with clipped innovations and a CUSUM drift alarm.
+
+use super::profile::Learned;
+use super::work::{Place, ResidencyClass};
+
+/// Standard deviation of ln(observed / predicted) for a kernel nobody has seen.
+pub const SIGMA_UNSEEN: f64 = 0.6;
+/// The same for what was calibrated or learned in an earlier run.
+pub const SIGMA_CALIBRATED: f64 = 0.15;
+/// Standard deviation of one measurement.
+pub const SIGMA_NOISE: f64 = 0.1;
+const CLIP: f64 = 2.5;
+const FLOOR: f64 = 0.05;
+const CUSUM_SLACK: f64 = 0.5;
+const CUSUM_ALARM: f64 = 5.0;
+
+/// What a residual belongs to. Sizes are not part of it: the base prediction already depends on the exact size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ResidualKey {
+    /// [`super::work::Work::key`].
+    pub key: u64,
+    /// The device.
+    pub place: Place,
+    /// Where the inputs were.
+    pub class: ResidencyClass,
+}
+
+impl std::fmt::Display for ResidualKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let class = match self.class {
+            ResidencyClass::Host => "host",
+            ResidencyClass::Device => "device",
+            ResidencyClass::Mixed => "mixed",
+        };
+        write!(f, "{:016x}/{}/{class}", self.key, self.place)
+    }
+}
+
+impl std::str::FromStr for ResidualKey {
+    type Err = ();
+    fn from_str(s: &str) -> Result<Self, ()> {
+        let mut parts = s.split('/');
+        let key = u64::from_str_radix(parts.next().ok_or(())?, 16).map_err(|_| ())?;
+        let place = match parts.next().ok_or(())? {
+            "cpu" => Place::Cpu,
+            gpu => Place::Gpu(gpu.strip_prefix("gpu").ok_or(())?.parse().map_err(|_| ())?),
+        };
+        let class = match parts.next().ok_or(())? {
+            "host" => ResidencyClass::Host,
+            "device" => ResidencyClass::Device,
+            "mixed" => ResidencyClass::Mixed,
+            _ => return Err(()),
+        };
+        if parts.next().is_none() { Ok(Self { key, place, class }) } else { Err(()) }
+    }
+}
+
+/// The filter's state.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Residual {
+    /// Mean of ln(observed / base).
+    pub mean: f64,
+    /// Variance of that mean.
+    pub variance: f64,
+    /// Observations so far.
+    pub n: u64,
+    sigma0: f64,
+    rising: f64,
+    falling: f64,
+}
+
+impl Residual {
+    /// Nothing observed yet; `sigma0` is how far off the base may be.
+    pub const fn new(sigma0: f64) -> Self {
+        Self { mean: 0.0, variance: sigma0 * sigma0, n: 0, sigma0, rising: 0.0, falling: 0.0 }
+    }
+
+    /// What an earlier run learned, with its confidence reduced to [`SIGMA_CALIBRATED`].
+    pub fn from_learned(l: &Learned) -> Self {
+        let variance = l.variance.max(SIGMA_CALIBRATED * SIGMA_CALIBRATED);
+        Self { mean: l.mean, variance, n: l.n, ..Self::new(SIGMA_UNSEEN) }
+    }
+
+    /// For the profile file.
+    pub const fn learned(&self) -> Learned {
+        Learned { mean: self.mean, variance: self.variance, n: self.n }
+    }
+
+    /// Takes in one observation: `ratio` is observed / base (without this residual), `noise` the measurement's sigma.
+    /// Ratios that are not positive finite numbers are ignored.
+    pub fn observe(&mut self, ratio: f64, noise: f64) {
+        if !(ratio.is_finite() && ratio > 0.0) {
+            return;
+        }
+        let s2 = noise * noise;
+        let spread = (self.variance + s2).sqrt();
+        let z = (ratio.ln() - self.mean).clamp(-CLIP * spread, CLIP * spread);
+        let gain = self.variance / (self.variance + s2);
+        self.mean += gain * z;
+        self.variance = (self.variance * (1.0 - gain)).max(FLOOR * s2);
+        self.n += 1;
+        let u = z / spread;
+        self.rising = (self.rising + u - CUSUM_SLACK).max(0.0);
+        self.falling = (self.falling - u - CUSUM_SLACK).max(0.0);
+        if self.rising > CUSUM_ALARM || self.falling > CUSUM_ALARM {
+            // The machine changed (clocks, driver, neighbour): trust the next samples again.
+            self.variance = self.sigma0 * self.sigma0 / 4.0;
+            (self.rising, self.falling) = (0.0, 0.0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_observation_brings_an_unseen_kernel_within_fifteen_percent() {
+        let mut r = Residual::new(SIGMA_UNSEEN);
+        r.observe(2.0, SIGMA_NOISE);
+        assert!((r.mean.exp() / 2.0 - 1.0).abs() < 0.15, "{r:?}");
+    }
+
+    #[test]
+    fn an_outlier_moves_little_and_a_shift_is_followed() {
+        let mut r = Residual::new(SIGMA_UNSEEN);
+        for _ in 0..50 {
+            r.observe(1.0, SIGMA_NOISE);
+        }
+        r.observe(50.0, SIGMA_NOISE);
+        assert!(r.mean < 0.02, "{r:?}");
+        for _ in 0..8 {
+            r.observe(3.0, SIGMA_NOISE);
+        }
+        assert!((r.mean - 3f64.ln()).abs() < 0.1, "the drift alarm must open the filter: {r:?}");
+    }
+
+    #[test]
+    fn keys_round_trip() {
+        let key = ResidualKey { key: 0xabc, place: Place::Gpu(1), class: ResidencyClass::Mixed };
+        assert_eq!(key.to_string().parse(), Ok(key));
+        assert_eq!("zz/cpu/host".parse::<ResidualKey>(), Err(()));
+    }
+}
