@@ -2,6 +2,7 @@
 // Lets the macros' `::veda::…` paths resolve inside this crate, whose math is written as kernels too.
 extern crate self as veda;
 
+pub mod calibrate;
 #[cfg(feature = "gpu")]
 pub mod device;
 pub mod error;
