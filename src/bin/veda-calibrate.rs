@@ -1,5 +1,7 @@
 //! Measures this machine for veda's planner; shows, checks and draws what was measured.
 
+#[path = "veda-calibrate/check.rs"]
+mod check;
 #[path = "veda-calibrate/devices.rs"]
 mod devices;
 #[path = "veda-calibrate/run.rs"]
@@ -44,6 +46,11 @@ enum Command {
         /// The profile [default: VEDA_PROFILE, else the user's cache directory]
         file: Option<PathBuf>,
     },
+    /// Predict kernels that were not measured, measure them, compare
+    Check {
+        /// The profile [default: VEDA_PROFILE, else the user's cache directory]
+        file: Option<PathBuf>,
+    },
     /// List the adapters and whether routing may use them
     Devices,
 }
@@ -52,6 +59,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run { quick, output, no_gpu, software } => run::run(quick, output, no_gpu, software),
         Command::Show { file } => path(file).and_then(|p| show::show(&load(&p)?, &p)),
+        Command::Check { file } => path(file).and_then(|p| check::check(&load(&p)?, &p)),
         Command::Devices => devices::devices(),
     };
     match done {

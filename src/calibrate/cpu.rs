@@ -128,7 +128,7 @@ pub(super) fn probes<'a>(pool: &'a Pool, plan: &Plan, probes: &mut Probes<'a>) -
     for &bytes in &sizes {
         let n = (bytes / 8) as usize;
         let b = Rc::clone(&buffers);
-        let one = probes.add(move || {
+        let one = probes.add_alone(move || {
             let (src, dst) = &mut *b.borrow_mut();
             let reps = reps(bytes);
             let start = Instant::now();
@@ -167,7 +167,7 @@ pub(super) fn probes<'a>(pool: &'a Pool, plan: &Plan, probes: &mut Probes<'a>) -
         gather.push((bytes, id));
     }
     let ops = OPS.iter().map(|op| (add_op(probes, op.few), add_op(probes, op.many))).collect();
-    let compute_one = probes.add(|| Ok(timed(1, || compute_parts(1, 24))));
+    let compute_one = probes.add_alone(|| Ok(timed(1, || compute_parts(1, 24))));
     let compute_all = probes.add(move || {
         Ok(pool.install(|| {
             let start = Instant::now();
@@ -180,7 +180,7 @@ pub(super) fn probes<'a>(pool: &'a Pool, plan: &Plan, probes: &mut Probes<'a>) -
 
 fn add_op(probes: &mut Probes<'_>, run: fn(&mut [u32])) -> usize {
     let mut data = ops::data();
-    probes.add(move || Ok(timed(16, || run(black_box(&mut data)))))
+    probes.add_alone(move || Ok(timed(16, || run(black_box(&mut data)))))
 }
 
 fn micros(start: Instant) -> f64 {

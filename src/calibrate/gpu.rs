@@ -3,7 +3,9 @@
 //! A single "dispatch, then wait" says little: waking the host costs 10 to 20 times a dispatch. Everything but the round
 //! trip is therefore a difference: many passes against one, many loop trips against few, with data against without.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -46,13 +48,20 @@ pub(super) struct GpuProbes {
     empty: usize,
     round_trip: usize,
     passes: [usize; 2],
-    upload: Vec<(u64, usize)>,
-    download: Vec<(u64, usize)>,
+    upload: Vec<Transfer>,
+    download: Vec<Transfer>,
     /// Per knot: one pass, and 1 + `extra`.
     stream: Vec<Passes>,
     reduce: Vec<Passes>,
     gather: Vec<Passes>,
     ops: Vec<(usize, usize)>,
+}
+
+struct Transfer {
+    bytes: u64,
+    id: usize,
+    /// The fastest copy by the host, in microseconds: what a transfer costs at least.
+    copied: Rc<Cell<f64>>,
 }
 
 struct Passes {
@@ -168,13 +177,28 @@ impl Bench {
         Ok(micros(timing.execute_ns))
     }
 
+    /// A job that only moves data. Wake-ups of the calling thread are left out: they are in the round trip, and their
+    /// jitter is longer than a small copy.
+    fn transfer(
+        &self,
+        bindings: &[Binding<'_>],
+        read: &mut dyn FnMut(usize, &[u8]),
+        fastest: &Cell<f64>,
+    ) -> Result<f64> {
+        let job = Job { shader: &self.shader, bindings, passes: &[], predicted_ns: 0 };
+        let timing = self.device.run(&job, read).map_err(|e| failed(self.name(), &e))?;
+        let copied = micros(timing.upload_ns + timing.download_ns);
+        fastest.set(fastest.get().min(copied));
+        Ok(copied + micros(timing.execute_ns))
+    }
+
     /// Adds this device's probes.
     pub(super) fn probes<'a>(&'a self, plan: &Plan, probes: &mut Probes<'a>) -> GpuProbes {
         let idle = |count: usize| {
             let passes = vec![Pass { entry: 0, groups: [1, 1, 1] }; count];
             move || Ok(micros(self.run(&passes, 4, 4, params(1, 1, 0, 64), Read::No)?.total_ns))
         };
-        let empty = probes.add(idle(0));
+        let empty = probes.add(move || Ok(micros(self.run(&[], 4, 4, params(1, 1, 0, 64), Read::No)?.execute_ns)));
         let round_trip = probes.add(idle(1));
         let passes = [1, 1 + EXTRA_PASSES * 2].map(|count| {
             let passes = vec![Pass { entry: 0, groups: [1, 1, 1] }; count];
@@ -187,24 +211,24 @@ impl Bench {
         let mut download = Vec::new();
         for &bytes in &sizes {
             let host = Arc::clone(&host);
+            let copied = Rc::new(Cell::new(f64::INFINITY));
+            let fastest = Rc::clone(&copied);
             let id = probes.add(move || {
                 let uniform = params(1, 1, 0, 64);
-                let bindings =
-                    [Binding::Uniform(&uniform), Binding::Input(&host[..bytes as usize]), scratch(4, Read::No)];
-                let job = Job { shader: &self.shader, bindings: &bindings, passes: &[], predicted_ns: 0 };
-                let timing = self.device.run(&job, &mut |_, _| {}).map_err(|e| failed(self.name(), &e))?;
-                Ok(micros(timing.total_ns))
+                let input = Binding::Input(&host[..bytes as usize]);
+                let bindings = [Binding::Uniform(&uniform), input, scratch(4, Read::No)];
+                self.transfer(&bindings, &mut |_, _| {}, &fastest)
             });
-            upload.push((bytes, id));
+            upload.push(Transfer { bytes, id, copied });
             let mut back = vec![0u8; bytes as usize];
+            let copied = Rc::new(Cell::new(f64::INFINITY));
+            let fastest = Rc::clone(&copied);
             let id = probes.add(move || {
                 let uniform = params(1, 1, 0, 64);
                 let bindings = [Binding::Uniform(&uniform), scratch(4, Read::No), scratch(bytes, Read::All)];
-                let job = Job { shader: &self.shader, bindings: &bindings, passes: &[], predicted_ns: 0 };
-                let timing = self.device.run(&job, &mut |_, data| back.copy_from_slice(data));
-                Ok(micros(timing.map_err(|e| failed(self.name(), &e))?.total_ns))
+                self.transfer(&bindings, &mut |_, data| back.copy_from_slice(data), &fastest)
             });
-            download.push((bytes, id));
+            download.push(Transfer { bytes, id, copied });
         }
         let mut curve = |entry: usize, per_group: u32, element_bytes: u64, out: fn(u64) -> u64| -> Vec<Passes> {
             let mut knots = Vec::new();
@@ -235,8 +259,14 @@ impl Bench {
     pub(super) fn device(&self, p: &GpuProbes, found: &[Summary]) -> DeviceProfile {
         let marginal = slope(&found[p.passes[0]], 0.0, &found[p.passes[1]], 2.0 * EXTRA_PASSES as f64);
         let empty = found[p.empty].min;
-        let transfer = |ids: &[(u64, usize)]| -> Vec<Knot> {
-            ids.iter().map(|&(bytes, i)| knot(bytes, &found[i], empty)).collect()
+        let transfer = |curve: &[Transfer]| -> Vec<Knot> {
+            let one = |t: &Transfer| {
+                let k = knot(t.bytes, &found[t.id], empty);
+                let min_us = k.min_us.max(t.copied.get().min(found[t.id].min));
+                let p50_us = k.p50_us.max(min_us);
+                Knot { min_us, p50_us, p90_us: k.p90_us.max(p50_us), ..k }
+            };
+            curve.iter().map(one).collect()
         };
         let passes = |knots: &[Passes]| -> Vec<Knot> {
             let one = |k: &Passes| {

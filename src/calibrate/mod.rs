@@ -10,7 +10,9 @@
 //! # Ok::<(), veda::Error>(())
 //! ```
 
+pub mod check;
 mod cpu;
+pub mod examples;
 #[cfg(feature = "gpu")]
 mod gpu;
 pub mod host;
@@ -105,10 +107,9 @@ pub fn calibrate(options: &Options, progress: &mut dyn FnMut(Progress<'_>)) -> R
     loop {
         let mut probes = plan::Probes::default();
         let cpu = cpu::probes(&pool, &plan, &mut probes);
-        let host_only = probes.len();
         #[cfg(feature = "gpu")]
         let gpus: Vec<_> = benches.iter().map(|b| b.probes(&plan, &mut probes)).collect();
-        let sampled = match probes.sample(&plan, host_only, progress) {
+        let sampled = match probes.sample(&plan, progress) {
             Ok(sampled) => sampled,
             // Only GPU probes fail. Without the devices the second round cannot.
             #[cfg(feature = "gpu")]

@@ -49,7 +49,8 @@ type Run<'a> = Box<dyn FnMut() -> Result<f64> + 'a>;
 /// Things to time. A probe takes one sample and returns its microseconds.
 #[derive(Default)]
 pub(super) struct Probes<'a> {
-    runs: Vec<Run<'a>>,
+    /// With whether all of its time is the calling thread's.
+    runs: Vec<(Run<'a>, bool)>,
 }
 
 /// Processor time of the calling thread against wall time, over the samples that ran on it alone.
@@ -70,21 +71,19 @@ pub(super) struct Sampled {
 impl<'a> Probes<'a> {
     /// Adds a probe; its number is where its summary will be.
     pub(super) fn add(&mut self, run: impl FnMut() -> Result<f64> + 'a) -> usize {
-        self.runs.push(Box::new(run));
+        self.runs.push((Box::new(run), false));
         self.runs.len() - 1
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.runs.len()
+    /// Adds a probe that computes on the calling thread alone: its processor time over its wall time says how much of the
+    /// machine was ours.
+    pub(super) fn add_alone(&mut self, run: impl FnMut() -> Result<f64> + 'a) -> usize {
+        self.runs.push((Box::new(run), true));
+        self.runs.len() - 1
     }
 
-    /// Samples everything. `host_only` probes come first and count for the processor share.
-    pub(super) fn sample(
-        mut self,
-        plan: &Plan,
-        host_only: usize,
-        progress: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<Sampled> {
+    /// Samples everything, in rounds over all probes, until each has used its slice of the budget or settled.
+    pub(super) fn sample(mut self, plan: &Plan, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Sampled> {
         let mut series = vec![Series::default(); self.runs.len()];
         let mut share = Share::default();
         let slice = plan.sampling / (plan.epochs * self.runs.len().max(1)) as u32;
@@ -92,14 +91,14 @@ impl<'a> Probes<'a> {
             let mut spent = vec![(Duration::ZERO, 0usize); self.runs.len()];
             loop {
                 let mut active = false;
-                for (i, run) in self.runs.iter_mut().enumerate() {
+                for (i, (run, alone)) in self.runs.iter_mut().enumerate() {
                     let (used, count) = spent[i];
                     // At least two per epoch: the first of an epoch warms caches and wakes the device.
                     if count >= 2 && (used >= slice || count >= plan.samples || series[i].settled(epoch)) {
                         continue;
                     }
                     active = true;
-                    let cpu = if i < host_only { host::thread_time() } else { None };
+                    let cpu = if *alone { host::thread_time() } else { None };
                     let start = Instant::now();
                     let us = run()?;
                     let wall = start.elapsed();
