@@ -4,6 +4,8 @@
 mod check;
 #[path = "veda-calibrate/devices.rs"]
 mod devices;
+#[path = "veda-calibrate/report.rs"]
+mod report;
 #[path = "veda-calibrate/run.rs"]
 mod run;
 #[path = "veda-calibrate/show.rs"]
@@ -51,6 +53,14 @@ enum Command {
         /// The profile [default: VEDA_PROFILE, else the user's cache directory]
         file: Option<PathBuf>,
     },
+    /// Draw a profile as one HTML file
+    Report {
+        /// The profile [default: VEDA_PROFILE, else the user's cache directory]
+        file: Option<PathBuf>,
+        /// Where to write the page
+        #[arg(long, short, value_name = "FILE", default_value = "report.html")]
+        output: PathBuf,
+    },
     /// List the adapters and whether routing may use them
     Devices,
 }
@@ -60,6 +70,7 @@ fn main() -> ExitCode {
         Command::Run { quick, output, no_gpu, software } => run::run(quick, output, no_gpu, software),
         Command::Show { file } => path(file).and_then(|p| show::show(&load(&p)?, &p)),
         Command::Check { file } => path(file).and_then(|p| check::check(&load(&p)?, &p)),
+        Command::Report { file, output } => path(file).and_then(|p| report::report(&load(&p)?, &output)),
         Command::Devices => devices::devices(),
     };
     match done {

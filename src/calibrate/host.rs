@@ -109,13 +109,31 @@ fn target_features() -> String {
     )
 }
 
-/// Processor time of the calling thread, where the system tells it cheaply.
+/// Processor time of the calling thread, where the system tells it precisely (the files in `/proc` move with the timer
+/// tick, 1 to 10 ms, which is longer than a sample). About 0.3 µs.
+#[cfg(all(any(target_os = "linux", target_os = "android", target_os = "macos"), target_pointer_width = "64"))]
 pub(super) fn thread_time() -> Option<Duration> {
-    if !cfg!(target_os = "linux") {
-        return None;
+    #[repr(C)]
+    struct Timespec {
+        seconds: i64,
+        nanoseconds: i64,
     }
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    text.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
+    unsafe extern "C" {
+        fn clock_gettime(clock: i32, time: *mut Timespec) -> i32;
+    }
+    // CLOCK_THREAD_CPUTIME_ID
+    let clock = if cfg!(target_os = "macos") { 16 } else { 3 };
+    let mut time = Timespec { seconds: 0, nanoseconds: 0 };
+    // SAFETY: POSIX's function, which std links already; `time_t` and `long` are 64-bit on these targets, and it writes
+    // one `timespec` to the address, which lives until it returns.
+    let status = unsafe { clock_gettime(clock, &raw mut time) };
+    (status == 0).then(|| Duration::new(time.seconds as u64, time.nanoseconds as u32))
+}
+
+/// As above: not known here.
+#[cfg(not(all(any(target_os = "linux", target_os = "android", target_os = "macos"), target_pointer_width = "64")))]
+pub(super) fn thread_time() -> Option<Duration> {
+    None
 }
 
 /// Now, as RFC 3339 in UTC.

@@ -18,6 +18,7 @@ mod gpu;
 pub mod host;
 mod ops;
 mod plan;
+pub mod report;
 pub mod stats;
 
 #[cfg(feature = "gpu")]
