@@ -47,13 +47,13 @@ fn label(i: usize) -> String {
 }
 
 /// What kind of device it is, in the page's words.
-fn kind(kind: DeviceKind) -> &'static str {
+fn intro(kind: DeviceKind) -> &'static str {
     match kind {
-        DeviceKind::Cpu => "CPU",
-        DeviceKind::Discrete => "GPU with its own memory",
-        DeviceKind::Integrated => "GPU on the host's memory",
-        DeviceKind::Virtual => "virtual GPU",
-        DeviceKind::Software => "software adapter: runs on the CPU, no evidence about GPUs",
+        DeviceKind::Cpu => "",
+        DeviceKind::Discrete => "A GPU with its own memory. ",
+        DeviceKind::Integrated => "A GPU on the host's memory. ",
+        DeviceKind::Virtual => "A virtual GPU. ",
+        DeviceKind::Software => "A software adapter: it runs on the CPU and is no evidence about GPUs. ",
     }
 }
 
@@ -161,16 +161,18 @@ fn crossover_card(profile: &Profile, model: &CostModel, example: &Example) -> St
         let found = crossover(model, &work, &residency, &Candidate::idle(Place::Cpu), &gpu);
         let resident = crossover(model, &work, &residency.resident(), &Candidate::idle(Place::Cpu), &gpu);
         let from = |c: Crossover| match c {
-            Crossover::Never => "never".to_owned(),
+            Crossover::Never => "at no size".to_owned(),
             Crossover::From(n) => format!("from {}", count(n as f64)),
-            Crossover::Several(n) => format!("from {} (and not everywhere above)", count(n as f64)),
+            Crossover::Several(n) => format!("from {} (not everywhere above)", count(n as f64)),
         };
+        let software = profile.gpus().nth(i - 1).is_some_and(|d| d.adapter.kind == DeviceKind::Software);
         let _ = write!(
             verdict,
-            "<div class=\"verdict\">{} wins <b>{}</b>, with its inputs on the device {}</div>",
+            "<div class=\"verdict\">{} faster <b>{}</b>; inputs already there: {}{}</div>",
             label(i),
             from(found),
-            from(resident)
+            from(resident),
+            if software { ". Routing never takes it." } else { "" }
         );
         if let (None, Some(n)) = (&mark, found.first()) {
             mark = Some((n as f64, format!("{} from {}", label(i), count(n as f64))));
@@ -188,8 +190,8 @@ fn curves(i: usize, device: &DeviceProfile) -> String {
     let mut s = format!("<h2>{}: {}</h2>\n", label(i), escape(&device.adapter.name));
     let _ = write!(
         s,
-        "<p>{}. Time by bytes: the line is the fastest sample, which the planner uses; dashed is the median, the band reaches to the 90 % quantile.</p>\n<div class=\"grid\">\n",
-        kind(device.adapter.kind)
+        "<p>{}Time by bytes: the line is the fastest sample, which the planner uses; dashed is the median, the band reaches to the 90 % quantile.</p>\n<div class=\"grid\">\n",
+        intro(device.adapter.kind)
     );
     for (key, knots) in &device.curves {
         let peak = knots.iter().map(|k| k.bytes as f64 / k.min_us / 1000.0).fold(0.0, f64::max);
