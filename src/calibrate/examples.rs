@@ -1,6 +1,7 @@
 //! Kernels that calibration does not use: `check` compares their predicted with their measured times, and the report
 //! draws where the GPU overtakes the CPU on them.
 
+use super::ops::{Special, Step};
 use crate::kernel::isa::{self, Loop};
 use crate::planner::work::{Bytes, OpCounts, OutputKind, Residency, Work};
 
@@ -18,7 +19,6 @@ pub struct Example {
     output: OutputKind,
 }
 
-/// Inputs on the host, results wanted there.
 impl Example {
     /// The call over `n` elements as the planner sees it.
     pub fn work(&self, n: u64) -> Work {
@@ -70,7 +70,7 @@ const NO_OPS: OpCounts = OpCounts {
 const STEPS: usize = 64;
 
 /// The examples, light to heavy.
-pub const EXAMPLES: [Example; 5] = [
+pub const EXAMPLES: [Example; 6] = [
     Example {
         name: "sum",
         formula: "Σ x",
@@ -105,6 +105,15 @@ pub const EXAMPLES: [Example; 5] = [
         run: |x, _, out| isa::run_loop(Polynomial { x, out }),
         inputs: 1,
         ops: OpCounts { add: 8.0, mul: 8.0, ..NO_OPS },
+        output: OutputKind::Map,
+    },
+    Example {
+        name: "decay",
+        formula: "y · exp(−x)",
+        entry: "decay",
+        run: |x, y, out| isa::run_loop(Decay { x, y, out }),
+        inputs: 2,
+        ops: OpCounts { mul: 1.0, special: 1.0, ..NO_OPS },
         output: OutputKind::Map,
     },
     Example {
@@ -195,6 +204,24 @@ impl Loop for Polynomial<'_> {
     }
 }
 
+struct Decay<'a> {
+    x: &'a [f32],
+    y: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl Loop for Decay<'_> {
+    type Output = f32;
+    #[inline(always)]
+    fn run(self) -> f32 {
+        let exp = Special::new();
+        for ((o, x), y) in self.out.iter_mut().zip(self.x).zip(self.y) {
+            *o = y * f32::from_bits(exp.apply(x.to_bits(), 0));
+        }
+        0.0
+    }
+}
+
 struct Logistic<'a> {
     x: &'a [f32],
     out: &'a mut [f32],
@@ -237,6 +264,7 @@ mod tests {
                 "saxpy" => close(out[700], 2.0 * a + b),
                 "root" => close(out[700], (a * a + b * b).sqrt() / (1.0 + a)),
                 "polynomial" => close(out[700], C.iter().fold(0.0, |p, c| p * a + f64::from(*c))),
+                "decay" => close(out[700], b * (-a).exp()),
                 // Chaotic: only the same operations give the same number.
                 "logistic" => assert_eq!(out[1002], (0..STEPS).fold(x[1002], |v, _| 3.7 * v * (1.0 - v))),
                 other => panic!("{other} is not tested"),

@@ -91,7 +91,7 @@ steps! {
     /// Two operations.
     Int(a: u32 = 0x9e37_79b9, b: u32 = 0x85eb_ca6b) |x, k| x.wrapping_add(a) ^ b;
     /// WGSL's rule for a zero divisor; the xor keeps quotients large.
-    IntDiv(d: u32 = 3, a: u32 = 0xdead_beef) |x, k| (if d == 0 { x } else { x / d }) ^ a;
+    IntDiv(d: u32 = 3, a: u32 = 0xdead_beef) |x, k| x.checked_div(d).unwrap_or(x) ^ a;
     /// A comparison and a select; the operands alternate so that steps cannot merge.
     Select(t: [f32; 4] = [1.2, 1.8, 1.1, 1.6], u: [f32; 4] = [1.7, 1.15, 1.9, 1.05]) |x, k| {
         (if f(x) < t[k % 4] { u[k % 4] } else { f(x) }).to_bits()
