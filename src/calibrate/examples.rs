@@ -8,11 +8,10 @@ use crate::planner::work::{Bytes, OpCounts, OutputKind, Residency, Work};
 /// A call of a few operations over `n` elements, as a CPU loop and as an entry of `examples.wgsl`.
 #[derive(Clone, Copy, Debug)]
 pub struct Example {
-    /// Its name.
+    /// Its name, and that of its entry in the shader.
     pub name: &'static str,
     /// What it computes.
     pub formula: &'static str,
-    pub(super) entry: &'static str,
     pub(super) run: fn(&[f32], &[f32], &mut [f32]) -> f32,
     inputs: u32,
     ops: OpCounts,
@@ -74,7 +73,6 @@ pub const EXAMPLES: [Example; 6] = [
     Example {
         name: "sum",
         formula: "Σ x",
-        entry: "sum",
         run: |x, _, _| isa::run_loop(Sum { x }),
         inputs: 1,
         ops: OpCounts { add: 1.0, ..NO_OPS },
@@ -83,7 +81,6 @@ pub const EXAMPLES: [Example; 6] = [
     Example {
         name: "saxpy",
         formula: "2x + y",
-        entry: "saxpy",
         run: |x, y, out| isa::run_loop(Saxpy { x, y, out }),
         inputs: 2,
         ops: OpCounts { add: 1.0, mul: 1.0, ..NO_OPS },
@@ -92,7 +89,6 @@ pub const EXAMPLES: [Example; 6] = [
     Example {
         name: "root",
         formula: "√(x² + y²) / (1 + x)",
-        entry: "root",
         run: |x, y, out| isa::run_loop(Root { x, y, out }),
         inputs: 2,
         ops: OpCounts { add: 2.0, mul: 2.0, div: 1.0, sqrt: 1.0, ..NO_OPS },
@@ -101,7 +97,6 @@ pub const EXAMPLES: [Example; 6] = [
     Example {
         name: "polynomial",
         formula: "c₀ + c₁x + … + c₈x⁸",
-        entry: "polynomial",
         run: |x, _, out| isa::run_loop(Polynomial { x, out }),
         inputs: 1,
         ops: OpCounts { add: 8.0, mul: 8.0, ..NO_OPS },
@@ -110,7 +105,6 @@ pub const EXAMPLES: [Example; 6] = [
     Example {
         name: "decay",
         formula: "y · exp(−x)",
-        entry: "decay",
         run: |x, y, out| isa::run_loop(Decay { x, y, out }),
         inputs: 2,
         ops: OpCounts { mul: 1.0, special: 1.0, ..NO_OPS },
@@ -119,7 +113,6 @@ pub const EXAMPLES: [Example; 6] = [
     Example {
         name: "logistic",
         formula: "64 steps of v ← 3.7 v (1 − v)",
-        entry: "logistic",
         run: |x, _, out| isa::run_loop(Logistic { x, out }),
         inputs: 1,
         ops: OpCounts { add: STEPS as f64, mul: 2.0 * STEPS as f64, ..NO_OPS },

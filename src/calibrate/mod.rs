@@ -29,7 +29,7 @@ use std::collections::BTreeMap;
 
 use crate::Result;
 use crate::executor::{Pool, PoolConfig};
-use crate::planner::profile::{DeviceKind, Profile, Quality, SCHEMA};
+use crate::planner::profile::{DeviceKind, DeviceProfile, Host, Profile, Quality, SCHEMA};
 use crate::planner::profile_key::ProfileKey;
 
 /// What to measure, and for how long.
@@ -102,57 +102,67 @@ pub fn calibrate(options: &Options, progress: &mut dyn FnMut(Progress<'_>)) -> R
     let plan = if options.quick { Plan::QUICK } else { Plan::FULL };
     let pool = Pool::new(&PoolConfig::with_threads(options.threads))?;
     let host = host::host(pool.num_threads());
-    let mut notes: Vec<String> = Vec::new();
     #[cfg(feature = "gpu")]
-    let mut benches = open(options, &plan, &mut notes, progress);
-    loop {
-        let mut probes = plan::Probes::default();
-        let cpu = cpu::probes(&pool, &plan, &mut probes);
-        #[cfg(feature = "gpu")]
-        let gpus: Vec<_> = benches.iter().map(|b| b.probes(&plan, &mut probes)).collect();
-        let sampled = match probes.sample(&plan, progress) {
-            Ok(sampled) => sampled,
-            // Only GPU probes fail. Without the devices the second round cannot.
-            #[cfg(feature = "gpu")]
+    let (measured, notes) = {
+        let (benches, mut notes) = open(options, &plan, progress);
+        match measure(&pool, &plan, &host, &benches, progress) {
+            // Only GPUs fail, and not alone: without them the second round cannot.
             Err(error) if !benches.is_empty() => {
-                drop(gpus);
                 notes.push(format!("GPUs left out: {error}"));
-                benches.clear();
-                continue;
+                (measure(&pool, &plan, &host, &[], progress)?, notes)
             }
-            Err(error) => return Err(error),
-        };
-        let found = &sampled.summaries;
-        let cpu = cpu::device(&cpu, found, &host);
-        let devices = std::iter::once(cpu);
-        #[cfg(feature = "gpu")]
-        let devices = devices.chain(benches.iter().zip(&gpus).map(|(b, p)| b.device(p, found)));
-        return Ok(Profile {
-            schema: SCHEMA.to_owned(),
-            created: host::now(),
-            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-            builtin: false,
-            quality: Quality {
-                epochs: plan.epochs as u32,
-                cpu_wall: sampled.cpu_wall,
-                noisy: stats::noisy(found) || sampled.cpu_wall < 0.9,
-                notes: notes.join("; "),
-            },
-            devices: devices.collect(),
-            host,
-            learned: BTreeMap::new(),
-        });
-    }
+            measured => (measured?, notes),
+        }
+    };
+    #[cfg(not(feature = "gpu"))]
+    let (measured, notes) = (measure(&pool, &plan, &host, progress)?, Vec::<String>::new());
+    Ok(Profile {
+        schema: SCHEMA.to_owned(),
+        created: host::now(),
+        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        builtin: false,
+        quality: Quality {
+            epochs: plan.epochs as u32,
+            cpu_wall: measured.cpu_wall,
+            noisy: measured.noisy || measured.cpu_wall < 0.9,
+            notes: notes.join("; "),
+        },
+        devices: measured.devices,
+        host,
+        learned: BTreeMap::new(),
+    })
 }
 
-#[cfg(feature = "gpu")]
-fn open(
-    options: &Options,
+/// One round over all devices.
+struct Measured {
+    devices: Vec<DeviceProfile>,
+    cpu_wall: f64,
+    noisy: bool,
+}
+
+fn measure(
+    pool: &Pool,
     plan: &Plan,
-    notes: &mut Vec<String>,
+    host: &Host,
+    #[cfg(feature = "gpu")] benches: &[gpu::Bench],
     progress: &mut dyn FnMut(Progress<'_>),
-) -> Vec<gpu::Bench> {
-    let mut benches = Vec::new();
+) -> Result<Measured> {
+    let mut probes = plan::Probes::default();
+    let cpu = cpu::probes(pool, plan, &mut probes);
+    #[cfg(feature = "gpu")]
+    let gpus: Vec<_> = benches.iter().map(|b| b.probes(plan, &mut probes)).collect();
+    let sampled = probes.sample(plan, progress)?;
+    let found = &sampled.summaries;
+    let devices = std::iter::once(cpu::device(&cpu, found, host));
+    #[cfg(feature = "gpu")]
+    let devices = devices.chain(benches.iter().zip(&gpus).map(|(b, p)| b.device(p, found)));
+    Ok(Measured { devices: devices.collect(), cpu_wall: sampled.cpu_wall, noisy: stats::noisy(found) })
+}
+
+/// The devices that can be measured, and what is to be said about the others.
+#[cfg(feature = "gpu")]
+fn open(options: &Options, plan: &Plan, progress: &mut dyn FnMut(Progress<'_>)) -> (Vec<gpu::Bench>, Vec<String>) {
+    let (mut benches, mut notes) = (Vec::new(), Vec::new());
     if options.gpu {
         progress(Progress { stage: "looking for GPUs", done: 0.0 });
         for info in gpu::adapters(options.software) {
@@ -163,7 +173,7 @@ fn open(
             }
         }
     }
-    benches
+    (benches, notes)
 }
 
 /// The key of this machine as far as `profile` describes it: without GPUs where the profile has none, with software
