@@ -119,6 +119,36 @@ fn devices_lists_or_says_that_there_are_none() {
     assert!(listed.contains("routing") || listed.contains("run on the CPU"), "{listed}");
 }
 
+#[cfg(feature = "gpu")]
+#[test]
+fn a_gpu_that_cannot_be_measured_stays_in_the_profile_without_numbers() {
+    let found = veda::calibrate::adapters(true);
+    if found.is_empty() {
+        assert_ne!(std::env::var("VEDA_REQUIRE_GPU").as_deref(), Ok("1"), "VEDA_REQUIRE_GPU=1 and there is no adapter");
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("p.json");
+    let output = Command::new(env!("CARGO_BIN_EXE_veda-calibrate"))
+        .args(["run", "--quick", "--software", "--output", text(&file)])
+        .env("VEDA_GPU_MEMORY", "1")
+        .output()
+        .expect("the binary starts");
+    assert!(stdout(&output).contains("not measured"), "{output:?}");
+    let profile = Profile::load(&file).expect("a valid profile");
+    assert_eq!(profile.gpus().count(), found.len());
+    assert!(profile.gpus().all(|d| d.curves.is_empty()), "the budget of one byte cannot hold a buffer");
+    assert!(profile.quality.notes.contains("budget"), "{}", profile.quality.notes);
+    for command in ["show", "report"] {
+        let page = directory.path().join("page.html");
+        let mut args = vec![command, text(&file)];
+        if command == "report" {
+            args.extend(["--output", text(&page)]);
+        }
+        stdout(&run(&args));
+    }
+}
+
 /// A profile that was measured here: complete, and valid on this machine.
 fn measured(args: &[&str]) -> Profile {
     let directory = tempfile::tempdir().expect("a directory");

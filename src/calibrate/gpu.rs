@@ -105,7 +105,9 @@ impl Bench {
         let shader = Arc::new(unsafe { shader.trusted() });
         let software = info.kind == Kind::Software;
         let cap = if software { plan.largest_software } else { plan.largest };
-        let largest = cap.min(info.limits.max_binding_bytes / 2).min(info.memory_budget / 8);
+        // The opened device knows the budget in force. One knot is the least that a curve can have.
+        let budget = device.info().memory_budget;
+        let largest = cap.min(info.limits.max_binding_bytes / 2).min(budget / 8).max(4096);
         let mut bench = Self {
             device,
             shader,

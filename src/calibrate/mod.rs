@@ -93,8 +93,8 @@ pub struct Progress<'a> {
 
 /// Measures the CPU and the GPUs: under 30 seconds, quick under 5, and all cores are busy most of the time.
 ///
-/// A GPU that fails (lost, refuses the shader) is left out, and the profile's notes say so: a calibration is never lost
-/// to one driver.
+/// A GPU that fails (lost, refuses the shader) stays in the profile without numbers, so built-in ones stand in, and the
+/// notes say so: a calibration is never lost to one driver.
 ///
 /// # Errors
 /// When the pool cannot be started.
@@ -104,12 +104,15 @@ pub fn calibrate(options: &Options, progress: &mut dyn FnMut(Progress<'_>)) -> R
     let host = host::host(pool.num_threads());
     #[cfg(feature = "gpu")]
     let (measured, notes) = {
-        let (benches, mut notes) = open(options, &plan, progress);
-        match measure(&pool, &plan, &host, &benches, progress) {
-            // Only GPUs fail, and not alone: without them the second round cannot.
-            Err(error) if !benches.is_empty() => {
-                notes.push(format!("GPUs left out: {error}"));
-                (measure(&pool, &plan, &host, &[], progress)?, notes)
+        let (mut gpus, mut notes) = open(options, &plan, progress);
+        match measure(&pool, &plan, &host, &gpus, progress) {
+            // Only GPUs fail: the second round, without them, cannot.
+            Err(error) if gpus.iter().any(|g| g.bench.is_some()) => {
+                notes.push(format!("GPUs not measured: {error}"));
+                for gpu in &mut gpus {
+                    gpu.bench = None;
+                }
+                (measure(&pool, &plan, &host, &gpus, progress)?, notes)
             }
             measured => (measured?, notes),
         }
@@ -144,36 +147,46 @@ fn measure(
     pool: &Pool,
     plan: &Plan,
     host: &Host,
-    #[cfg(feature = "gpu")] benches: &[gpu::Bench],
+    #[cfg(feature = "gpu")] gpus: &[Gpu],
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Measured> {
     let mut probes = plan::Probes::default();
     let cpu = cpu::probes(pool, plan, &mut probes);
     #[cfg(feature = "gpu")]
-    let gpus: Vec<_> = benches.iter().map(|b| b.probes(plan, &mut probes)).collect();
+    let added: Vec<_> = gpus.iter().map(|g| g.bench.as_ref().map(|b| (b, b.probes(plan, &mut probes)))).collect();
     let sampled = probes.sample(plan, progress)?;
     let found = &sampled.summaries;
     let devices = std::iter::once(cpu::device(&cpu, found, host));
     #[cfg(feature = "gpu")]
-    let devices = devices.chain(benches.iter().zip(&gpus).map(|(b, p)| b.device(p, found)));
+    let devices = devices.chain(gpus.iter().zip(&added).map(|(gpu, added)| match added {
+        Some((bench, probes)) => bench.device(probes, found),
+        None => DeviceProfile { adapter: host::adapter(&gpu.info), ..DeviceProfile::default() },
+    }));
     Ok(Measured { devices: devices.collect(), cpu_wall: sampled.cpu_wall, noisy: stats::noisy(found) })
 }
 
-/// The devices that can be measured, and what is to be said about the others.
+/// An adapter, open where it can be measured.
 #[cfg(feature = "gpu")]
-fn open(options: &Options, plan: &Plan, progress: &mut dyn FnMut(Progress<'_>)) -> (Vec<gpu::Bench>, Vec<String>) {
-    let (mut benches, mut notes) = (Vec::new(), Vec::new());
+struct Gpu {
+    info: crate::device::DeviceInfo,
+    bench: Option<gpu::Bench>,
+}
+
+/// Opens the GPUs, and says which ones cannot be measured.
+#[cfg(feature = "gpu")]
+fn open(options: &Options, plan: &Plan, progress: &mut dyn FnMut(Progress<'_>)) -> (Vec<Gpu>, Vec<String>) {
+    let (mut gpus, mut notes) = (Vec::new(), Vec::new());
     if options.gpu {
         progress(Progress { stage: "looking for GPUs", done: 0.0 });
         for info in gpu::adapters(options.software) {
             progress(Progress { stage: &format!("opening {}", info.name), done: 0.0 });
-            match gpu::Bench::open(&info, plan) {
-                Ok(bench) => benches.push(bench),
-                Err(error) => notes.push(format!("{} left out: {error}", info.name)),
-            }
+            let bench = gpu::Bench::open(&info, plan)
+                .inspect_err(|error| notes.push(format!("{} not measured: {error}", info.name)))
+                .ok();
+            gpus.push(Gpu { info, bench });
         }
     }
-    (benches, notes)
+    (gpus, notes)
 }
 
 /// The key of this machine as far as `profile` describes it: without GPUs where the profile has none, with software
