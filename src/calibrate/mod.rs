@@ -204,3 +204,32 @@ pub fn key_like(profile: &Profile) -> ProfileKey {
     };
     ProfileKey::new(&host.cpu_model, host.pool_threads, &host.target_features, adapters)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::examples::EXAMPLES;
+    use crate::planner::OpCounts;
+
+    /// Both shaders, judged without a driver.
+    #[test]
+    fn shaders_are_valid_and_have_every_entry() {
+        let ops = OpCounts::NAMES.map(|name| format!("op_{name}"));
+        let primitives = ["idle", "stream", "reduce", "gather"].map(str::to_owned);
+        let examples = EXAMPLES.map(|e| e.name.to_owned());
+        let files = [
+            (include_str!("calibrate.wgsl"), primitives.into_iter().chain(ops).collect::<Vec<_>>()),
+            (include_str!("examples.wgsl"), examples.into()),
+        ];
+        for (text, wanted) in files {
+            let module = naga::front::wgsl::parse_str(text).unwrap_or_else(|e| panic!("{}", e.emit_to_string(text)));
+            let flags = naga::valid::ValidationFlags::all();
+            let mut validator = naga::valid::Validator::new(flags, naga::valid::Capabilities::empty());
+            validator.validate(&module).unwrap_or_else(|e| panic!("{}", e.emit_to_string(text)));
+            let entries: Vec<&str> = module.entry_points.iter().map(|e| e.name.as_str()).collect();
+            for name in &wanted {
+                assert!(entries.contains(&name.as_str()), "no entry `{name}`");
+            }
+            assert_eq!(entries.len(), wanted.len(), "{entries:?}");
+        }
+    }
+}
