@@ -122,7 +122,7 @@ pub(super) fn probes<'a>(pool: &'a Pool, plan: &Plan, probes: &mut Probes<'a>) -
     let most = (plan.largest / 8) as usize;
     let buffers = Rc::new(RefCell::new((vec![1.0f32; most], vec![0.0f32; most])));
 
-    let fork = probes.add(move || Ok(timed(4, || pool.for_each_chunk(threads * 4, 1, |lo, _| drop(black_box(lo))))));
+    let fork = probes.add(move || Ok(timed(4, || pool.for_each_chunk(threads * 4, 1, |lo, _| _ = black_box(lo)))));
     let mut stream_one = Vec::new();
     let mut stream = Vec::new();
     for &bytes in &sizes {

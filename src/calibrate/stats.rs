@@ -109,7 +109,9 @@ mod tests {
     fn series(epochs: &[&[f64]]) -> Series {
         let mut s = Series::default();
         for (e, samples) in epochs.iter().enumerate() {
-            samples.iter().for_each(|&us| s.push(e, us));
+            for &us in *samples {
+                s.push(e, us);
+            }
         }
         s
     }
@@ -127,7 +129,9 @@ mod tests {
     #[test]
     fn ignores_what_a_broken_clock_says() {
         let mut s = Series::default();
-        [0.0, -1.0, f64::NAN, f64::INFINITY].iter().for_each(|&us| s.push(0, us));
+        for us in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            s.push(0, us);
+        }
         assert_eq!(s.summary(), None);
         s.push(3, 2.0);
         assert_eq!(s.summary().map(|s| (s.min, s.n, s.spread)), Some((2.0, 1, 0.0)));
