@@ -35,7 +35,9 @@ impl Runtime {
                 let mut outputs = Outputs::default();
                 let forced = kernel.place().is_some();
                 let predicted = inner.predicted(&call, Place::Gpu(index));
-                if inner.on_gpu(index, &mut call, forced, |device| run(device, &shader, &bindings, predicted, &mut outputs))? {
+                if inner.on_gpu(index, &mut call, forced, |device| {
+                    run(device, &shader, &bindings, predicted, &mut outputs)
+                })? {
                     return kernel.read(outputs);
                 }
             }

@@ -3,10 +3,10 @@
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
-use super::Runtime;
+use super::{Runtime, check_environment};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::executor::{Pool, PoolConfig, set_global, shutdown_global};
+use crate::executor::{Pool, PoolConfig, global_stats, set_global, shutdown_global};
 use crate::telemetry::{Metrics, Snapshot};
 
 static GLOBAL: RwLock<Option<Runtime>> = RwLock::new(None);
@@ -48,19 +48,30 @@ pub fn init_with_config(config: Config) -> Result<Runtime> {
         }
         let runtime = runtime.clone();
         drop(slot);
-        runtime.config().device()?;
+        // It may have started by itself, with what is an error here only noted.
+        runtime.check_settings()?;
         runtime.inner.demand_gpu()?;
         return Ok(runtime);
     }
-    config.device()?;
+    check_environment(&config)?;
+    let ran_before = global_stats().is_some();
     let pool = PoolConfig {
         num_threads: config.num_threads.unwrap_or(0),
         stack_size: config.stack_size,
         ..PoolConfig::default()
     };
     set_global(pool)?;
-    let runtime = Runtime::strict(config, Pool::global())?;
-    Ok(slot.insert(runtime).clone())
+    match Runtime::strict(config, Pool::global()) {
+        Ok(runtime) => Ok(slot.insert(runtime).clone()),
+        Err(error) => {
+            // A failed `init` leaves nothing behind that a second one with other settings would meet.
+            if !ran_before {
+                let _ = shutdown_global(Duration::from_secs(10));
+                let _ = set_global(PoolConfig::default());
+            }
+            Err(error)
+        }
+    }
 }
 
 /// Counters and latencies of the global runtime.
@@ -95,6 +106,8 @@ pub fn metrics() -> GlobalMetrics {
 /// [`Error::Shutdown`] if workers do not end within `timeout`, or if called from one of them.
 pub fn shutdown(timeout: Duration) -> Result<()> {
     shutdown_global(timeout)?;
-    GLOBAL.write().unwrap_or_else(PoisonError::into_inner).take();
+    let runtime = GLOBAL.write().unwrap_or_else(PoisonError::into_inner).take();
+    drop(runtime); // not under the lock: devices end their threads
+    let _ = set_global(PoolConfig::default()); // somebody may have started afresh already
     Ok(())
 }

@@ -2,9 +2,9 @@
 
 pub(crate) mod costs;
 pub(crate) mod custom;
+pub(crate) mod global;
 #[cfg(feature = "gpu")]
 pub(crate) mod gpus;
-pub(crate) mod global;
 pub(crate) mod model;
 pub(crate) mod route;
 pub(crate) mod session;
@@ -58,21 +58,19 @@ impl Runtime {
     /// [`Error::Profile`](crate::Error::Profile) for a profile that cannot be used, [`Error::NoGpu`](crate::Error::NoGpu)
     /// if a GPU is demanded and there is none, [`Error::Threads`](crate::Error::Threads).
     pub fn new(config: Config) -> Result<Runtime> {
-        let pool = PoolConfig { num_threads: config.num_threads.unwrap_or(0), stack_size: config.stack_size, ..PoolConfig::default() };
+        let pool = PoolConfig {
+            num_threads: config.num_threads.unwrap_or(0),
+            stack_size: config.stack_size,
+            ..PoolConfig::default()
+        };
         let runtime = Runtime::strict(config, Pool::new(&pool)?)?;
         Ok(runtime)
     }
 
     /// With every bad setting an error, and the devices found.
     fn strict(config: Config, pool: Pool) -> Result<Runtime> {
+        check_environment(&config)?;
         let choice = config.device()?;
-        crate::executor::requested_threads()?;
-        #[cfg(feature = "gpu")]
-        crate::device::budget::from_environment().map_err(|e| crate::Error::Config {
-            name: "VEDA_GPU_MEMORY",
-            value: std::env::var("VEDA_GPU_MEMORY").unwrap_or_default(),
-            expected: e.to_string(),
-        })?;
         let (model, problem) = model::Model::for_host(&config, pool.num_threads());
         if let Some(error) = problem {
             return Err(error);
@@ -89,6 +87,10 @@ impl Runtime {
             notes.push(format!("{error}; used auto"));
             DeviceChoice::Auto
         });
+        notes.extend(
+            crate::executor::requested_threads().err().map(|error| format!("{error}; used as many as there are cores")),
+        );
+        notes.extend(gpu_memory().err().map(|error| format!("{error}; used the default budget")));
         let (model, problem) = model::Model::for_host(&config, pool.num_threads());
         notes.extend(problem.map(|error| format!("{error}; used built-in numbers")));
         Runtime::assemble(config, choice, pool, model, notes)
@@ -111,6 +113,15 @@ impl Runtime {
             config,
         };
         Runtime { inner: Arc::new(inner) }
+    }
+
+    /// Errors for settings that an automatic start only notes.
+    fn check_settings(&self) -> Result<()> {
+        check_environment(&self.inner.config)?;
+        match model::Model::for_host(&self.inner.config, self.inner.pool.num_threads()).1 {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
     }
 
     /// The CPU pool.
@@ -152,7 +163,9 @@ impl Runtime {
                 notes.push(format!("GPU: {}", found.note));
                 notes.extend(found.gpus.iter().filter_map(|gpu| Some(format!("GPU: {}", gpu.trouble()?))));
             }
-            None if !self.inner.gpus.started() => notes.push("GPU: not searched for yet; no kernel was called".to_owned()),
+            None if !self.inner.gpus.started() => {
+                notes.push("GPU: not searched for yet; no kernel was called".to_owned())
+            }
             None => notes.push("GPU: still being searched for; ran on the CPU meanwhile".to_owned()),
         }
         #[cfg(not(feature = "gpu"))]
@@ -176,6 +189,24 @@ impl Runtime {
             device.simulate_loss();
         }
     }
+}
+
+/// Errors for variables that cannot be understood.
+fn check_environment(config: &Config) -> Result<()> {
+    config.device()?;
+    crate::executor::requested_threads()?;
+    gpu_memory()
+}
+
+/// Errors if `VEDA_GPU_MEMORY` is not a size.
+fn gpu_memory() -> Result<()> {
+    #[cfg(feature = "gpu")]
+    crate::device::budget::from_environment().map_err(|e| crate::Error::Config {
+        name: "VEDA_GPU_MEMORY",
+        value: e.value,
+        expected: "a size, for example 512MiB, 2GiB, 1.5GB or plain bytes".to_owned(),
+    })?;
+    Ok(())
 }
 
 impl Inner {

@@ -25,7 +25,10 @@ impl Model {
     /// The model of the CPU alone. A profile that is named (setting or `VEDA_PROFILE`) must be usable, else there is an
     /// error beside the built-in numbers; one in the user's cache directory is used if it is there and fits.
     pub(crate) fn for_host(config: &Config, threads: usize) -> (Model, Option<Error>) {
-        let named = config.profile.clone().or_else(|| std::env::var_os("VEDA_PROFILE").filter(|p| !p.is_empty()).map(PathBuf::from));
+        let named = config
+            .profile
+            .clone()
+            .or_else(|| std::env::var_os("VEDA_PROFILE").filter(|p| !p.is_empty()).map(PathBuf::from));
         let path = named.clone().or_else(Profile::default_path);
         let (measured, mut problem) = match path {
             Some(path) if named.is_some() || path.exists() => match Profile::load(&path) {

@@ -193,7 +193,8 @@ impl Inner {
             return false;
         }
         #[cfg(feature = "gpu")]
-        let offload = target != Some(Place::Cpu) && self.gpus.poll().is_some_and(|found| found.usable().next().is_some());
+        let offload =
+            target != Some(Place::Cpu) && self.gpus.poll().is_some_and(|found| found.usable().next().is_some());
         #[cfg(not(feature = "gpu"))]
         let offload = false;
         !offload && !matches!(target, Some(Place::Gpu(_)))
@@ -208,7 +209,8 @@ impl Inner {
         let bounds = pipe.stages.iter().any(|s| s.desc.debug);
         #[cfg(feature = "gpu")]
         let software = self.gpus.poll().is_some_and(|found| {
-            let targeted = |index| target == Some(Place::Gpu(index)) || (target.is_none() && self.config.admit_software);
+            let targeted =
+                |index| target == Some(Place::Gpu(index)) || (target.is_none() && self.config.admit_software);
             found.gpus.iter().any(|g| g.info.kind == crate::device::Kind::Software && targeted(g.index))
         });
         #[cfg(not(feature = "gpu"))]
@@ -266,8 +268,12 @@ impl Inner {
                 crate::device::PipelineState::Ready => return place,
                 // The program's own text: its author is told, by the device's error.
                 crate::device::PipelineState::Failed(_) if call.hand_written => return place,
-                crate::device::PipelineState::Building => "its pipeline is being built; ran on the CPU meanwhile".to_owned(),
-                crate::device::PipelineState::Failed(error) => format!("its pipeline cannot be built ({error}); ran on the CPU"),
+                crate::device::PipelineState::Building => {
+                    "its pipeline is being built; ran on the CPU meanwhile".to_owned()
+                }
+                crate::device::PipelineState::Failed(error) => {
+                    format!("its pipeline cannot be built ({error}); ran on the CPU")
+                }
             };
             call.notes.push(note);
             return Place::Cpu;
@@ -314,7 +320,8 @@ impl Inner {
         };
         let name = &gpu.info.name;
         let started = Instant::now();
-        let opened = if forced { gpu.open() } else { gpu.device().ok_or_else(|| "it was lost and is closed now".to_owned()) };
+        let opened =
+            if forced { gpu.open() } else { gpu.device().ok_or_else(|| "it was lost and is closed now".to_owned()) };
         let outcome = opened.map_err(Failure::Refused).and_then(|device| run(&device));
         let failure = match outcome {
             Ok(observed) => {
