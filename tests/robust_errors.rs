@@ -153,6 +153,39 @@ isolated! { fn hand_written_shaders_are_validated [] {
     assert_eq!(execute(Wide(custom(GOOD))).unwrap(), z);
 }}
 
+/// Doubles in place of a uniform: the text is the same, only the first binding differs.
+struct Uniform(Custom);
+impl GpuKernel for Uniform {
+    type Output = Vec<u32>;
+    fn wgsl(&self) -> Cow<'_, str> {
+        self.0.wgsl()
+    }
+    fn bind<'a>(&'a self, b: &mut Bindings<'a>) {
+        b.uniform(&[0u32; 4]);
+        b.output::<u32>(self.0.data.len());
+        b.workgroups([1, 1, 1]);
+    }
+    fn read(&self, out: Outputs) -> veda::Result<Vec<u32>> {
+        self.0.read(out)
+    }
+    fn cpu(&self, pool: &Pool) -> veda::Result<Vec<u32>> {
+        self.0.cpu(pool)
+    }
+}
+
+isolated! { fn a_text_that_is_bound_wrongly_once_works_when_bound_rightly [] {
+    if !software() { return }
+    init();
+    const TEXT: &str = "@group(0) @binding(0) var<storage, read> a: array<u32>;
+        @group(0) @binding(1) var<storage, read_write> b: array<u32>;
+        @compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+            if (id.x < arrayLength(&a)) { b[id.x] = a[id.x] * 2u; }
+        }";
+    assert!(matches!(execute(Uniform(custom(TEXT))), Err(Error::Shader { .. })));
+    let z = execute(custom(TEXT).on_device(gpu_place())).unwrap();
+    assert_eq!(z, (0..1000).map(|x| 2 * x).collect::<Vec<u32>>());
+}}
+
 // The software driver stops loops after 65 535 iterations and says nothing.
 isolated! { fn long_loops_are_right_on_the_software_gpu [] {
     if !software() { return }

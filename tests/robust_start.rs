@@ -334,3 +334,41 @@ isolated! { fn release_twins_clamp_and_nothing_panics [VEDA_DEVICE = "cpu"] {
     let z = catch_unwind(|| execute(past_the_end::on(&src).over(50u32)).unwrap()).unwrap();
     assert!(z.iter().zip(0..).all(|(z, i)| *z == (3 * i).min(99)));
 }}
+
+#[cfg(all(target_os = "linux", feature = "gpu"))]
+unsafe extern "C" {
+    fn fork() -> std::ffi::c_int;
+    fn waitpid(pid: std::ffi::c_int, status: *mut std::ffi::c_int, options: std::ffi::c_int) -> std::ffi::c_int;
+    fn alarm(seconds: std::ffi::c_uint) -> std::ffi::c_uint;
+    fn _exit(status: std::ffi::c_int) -> !;
+}
+
+#[cfg(all(target_os = "linux", feature = "gpu"))]
+isolated! { fn the_child_of_a_fork_runs_kernels_on_its_own_pool [VEDA_DEVICE = "software"] {
+    if !robust_support::software() { return }
+    robust_support::on_gpu(runs);
+    // SAFETY: no other thread of this process holds a lock of veda or of the allocator now: all of them sleep. The child
+    // ends without unwinding into the harness.
+    let child = unsafe { fork() };
+    if child == 0 {
+        // SAFETY: a child that hangs is ended by the alarm, which is a failure below.
+        unsafe { alarm(30) };
+        let right = catch_unwind(|| {
+            runs();
+            nested();
+            let (_, why) = veda::explain(runs);
+            robust_support::ran_on(&why) == Some(Place::Cpu) && robust_support::noted(&why, "forked") && {
+                veda::shutdown(Duration::from_secs(10)).unwrap();
+                veda::join(|| 1, || 2) == (1, 2)
+            }
+        });
+        // SAFETY: ends the child at once.
+        unsafe { _exit(if matches!(right, Ok(true)) { 42 } else { 1 }) };
+    }
+    assert!(child > 0);
+    let mut status = 0;
+    // SAFETY: `status` is ours.
+    unsafe { waitpid(child, &raw mut status, 0) };
+    assert_eq!((status & 0x7f, status >> 8 & 0xff), (0, 42), "the child's status is {status:#x}");
+    robust_support::on_gpu(runs);
+}}

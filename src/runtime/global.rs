@@ -1,5 +1,6 @@
 //! The global runtime: lazy, or set up by `init`, until `shutdown`.
 
+use std::process;
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
@@ -11,6 +12,14 @@ use crate::telemetry::{Metrics, Snapshot};
 
 static GLOBAL: RwLock<Option<Runtime>> = RwLock::new(None);
 
+/// Replaces the runtime of a parent process, whose threads are not in this one.
+fn after_fork(slot: &mut Option<Runtime>) {
+    if let Some(parents) = slot.take_if(|runtime| runtime.inner.pid != process::id()) {
+        *slot = Some(parents.for_child());
+        std::mem::forget(parents); // dropping it would wait for threads that do not exist
+    }
+}
+
 impl Runtime {
     /// The global runtime, made now if there is none: with the default settings, bad ones in the environment noted
     /// ([`Runtime::notes`]) and ignored. Starts no thread and loads no driver until there is work.
@@ -18,10 +27,13 @@ impl Runtime {
     /// # Errors
     /// None at present; the signature leaves room.
     pub fn global() -> Result<Runtime> {
-        if let Some(runtime) = GLOBAL.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
+        if let Some(runtime) = GLOBAL.read().unwrap_or_else(PoisonError::into_inner).as_ref()
+            && runtime.inner.pid == process::id()
+        {
             return Ok(runtime.clone());
         }
         let mut slot = GLOBAL.write().unwrap_or_else(PoisonError::into_inner);
+        after_fork(&mut slot);
         Ok(slot.get_or_insert_with(|| Runtime::lenient(Config::default(), Pool::global())).clone())
     }
 }
@@ -42,6 +54,7 @@ pub fn init() -> Result<Runtime> {
 /// As [`Runtime::new`]; [`Error::AlreadyInitialised`] if it runs with other settings.
 pub fn init_with_config(config: Config) -> Result<Runtime> {
     let mut slot = GLOBAL.write().unwrap_or_else(PoisonError::into_inner);
+    after_fork(&mut slot);
     if let Some(runtime) = slot.as_ref() {
         if *runtime.config() != config {
             return Err(Error::AlreadyInitialised);
@@ -105,6 +118,7 @@ pub fn metrics() -> GlobalMetrics {
 /// # Errors
 /// [`Error::Shutdown`] if workers do not end within `timeout`, or if called from one of them.
 pub fn shutdown(timeout: Duration) -> Result<()> {
+    after_fork(&mut GLOBAL.write().unwrap_or_else(PoisonError::into_inner));
     shutdown_global(timeout)?;
     let runtime = GLOBAL.write().unwrap_or_else(PoisonError::into_inner).take();
     drop(runtime); // not under the lock: devices end their threads

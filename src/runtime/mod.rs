@@ -36,6 +36,8 @@ pub struct Runtime {
 #[derive(Debug)]
 pub(crate) struct Inner {
     config: Config,
+    /// The process that made it: a fork's child has the memory, but neither its workers nor its device threads.
+    pid: u32,
     choice: DeviceChoice,
     pool: Pool,
     shaders: shaders::Shaders,
@@ -96,11 +98,30 @@ impl Runtime {
         Runtime::assemble(config, choice, pool, model, notes)
     }
 
+    /// The same in the child of a fork: a pool of its own, and the CPU alone if the parent had loaded a driver (no driver
+    /// survives a fork).
+    fn for_child(&self) -> Runtime {
+        let config = self.inner.config.clone();
+        let pool = Pool::global();
+        let mut notes = self.inner.notes.lock().map(|notes| notes.clone()).unwrap_or_default();
+        #[cfg(feature = "gpu")]
+        let touched = self.inner.gpus.started() && self.inner.choice != DeviceChoice::Cpu;
+        #[cfg(not(feature = "gpu"))]
+        let touched = false;
+        let choice = if touched { DeviceChoice::Cpu } else { self.inner.choice };
+        if touched {
+            notes.push("this process was forked from one that used GPUs; it computes on the CPU".to_owned());
+        }
+        let (model, _) = model::Model::for_host(&config, pool.num_threads());
+        Runtime::assemble(config, choice, pool, model, notes)
+    }
+
     fn assemble(config: Config, choice: DeviceChoice, pool: Pool, model: model::Model, notes: Vec<String>) -> Runtime {
         let metrics = Metrics::new(config.enable_telemetry);
         let workers = pool.clone();
         metrics.set_task_provider(move || model::tasks(&workers));
         let inner = Inner {
+            pid: std::process::id(),
             choice,
             shaders: shaders::Shaders::default(),
             #[cfg(feature = "gpu")]
@@ -216,7 +237,9 @@ impl Inner {
         if self.choice != DeviceChoice::Cpu {
             let found = self.gpus.wait();
             self.adopt(found);
-            if self.choice != DeviceChoice::Auto && found.usable().next().is_none() {
+            // One that is lost right now was there: it is being opened again.
+            let there = found.gpus.iter().any(|gpu| gpu.admitted && gpu.counters().is_some());
+            if self.choice != DeviceChoice::Auto && !there {
                 return Err(crate::Error::NoGpu { reason: found.note.clone() });
             }
         }
