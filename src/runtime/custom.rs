@@ -26,7 +26,7 @@ impl Runtime {
         kernel.bind(&mut bindings);
         let key = key(&wgsl, &bindings);
         let (work, residency) = describe(kernel, &bindings, key);
-        let mut call = Call::new(short_name::<K>(), work, residency);
+        let mut call = Call::new(vec![short_name::<K>()], work, residency);
         call.hand_written = true;
         #[cfg(feature = "gpu")]
         {

@@ -219,13 +219,11 @@ impl Gpus {
     /// in the driver loader).
     #[inline]
     pub fn poll(&self) -> Option<&Found> {
-        match self.found.get() {
-            Some(found) => Some(found),
-            None => {
-                self.start();
-                None
-            }
+        let found = self.found.get();
+        if found.is_none() {
+            self.start();
         }
+        found
     }
 
     /// What was found, if the search is over. Starts nothing.

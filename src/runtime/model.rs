@@ -50,7 +50,7 @@ impl Model {
     /// Whether the file was measured on another machine.
     fn host_mismatch(&self) -> Option<Error> {
         let (path, profile) = self.measured.as_ref()?;
-        let host = host::host(self.threads as u32);
+        let host = host::host(self.threads);
         let mut key = profile.key();
         key.cpu_model = host.cpu_model;
         key.pool_threads = host.pool_threads;
@@ -63,7 +63,7 @@ impl Model {
     /// planner, to callers and in explanations, also while one of them is lost: measured numbers where the file has this very adapter
     /// and driver, built-in ones elsewhere. Keeps nothing of what was learned about GPUs before.
     pub(crate) fn rebuild(&mut self, adapters: &[Adapter]) {
-        let mut profile = Profile::builtin(host::host(self.threads as u32), adapters);
+        let mut profile = Profile::builtin(host::host(self.threads), adapters);
         if let Some((_, measured)) = &self.measured {
             for device in &mut profile.devices {
                 let same = |other: &Adapter| {
@@ -83,7 +83,7 @@ impl Model {
 }
 
 fn builtin(threads: usize, gpus: &[Adapter]) -> CostModel {
-    CostModel::new(&Profile::builtin(host::host(threads as u32), gpus))
+    CostModel::new(&Profile::builtin(host::host(threads), gpus))
 }
 
 /// The pool's numbers for a snapshot.
@@ -99,7 +99,7 @@ pub(crate) fn tasks(pool: &Pool) -> TaskSnapshot {
         latencies.merge(&worker.latency);
     }
     let (sum, count) = latencies.buckets().fold((0, 0), |(sum, count), (ns, n)| (sum + ns * n, count + n));
-    all.avg_latency_ns = if count == 0 { 0 } else { sum / count };
+    all.avg_latency_ns = sum.checked_div(count).unwrap_or(0);
     all.p50_latency_ns = latencies.quantile(0.5).unwrap_or(0);
     all.p99_latency_ns = latencies.quantile(0.99).unwrap_or(0);
     all

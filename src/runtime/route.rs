@@ -40,7 +40,7 @@ struct Open {
 /// What is known of a call before it runs.
 #[derive(Debug)]
 pub(crate) struct Call {
-    name: String,
+    kernels: Vec<String>,
     work: Work,
     residency: Residency,
     /// The places that could run it.
@@ -93,7 +93,9 @@ impl Runtime {
             }
         };
         let (work, residency) = describe(pipe, terminal, &prepared);
-        let mut call = Call::new(prepared.assembled.name.clone(), work, residency);
+        let mut kernels = assemble::names(pipe);
+        kernels.extend(terminal.name());
+        let mut call = Call::new(kernels, work, residency);
         #[cfg(feature = "gpu")]
         let place = inner.choose(&mut call, target, &prepared.shader);
         #[cfg(not(feature = "gpu"))]
@@ -165,8 +167,8 @@ pub(crate) enum Failure {
 }
 
 impl Call {
-    pub(crate) fn new(name: String, work: Work, residency: Residency) -> Call {
-        Call { name, work, residency, candidates: Vec::new(), notes: Vec::new(), hand_written: false }
+    pub(crate) fn new(kernels: Vec<String>, work: Work, residency: Residency) -> Call {
+        Call { kernels, work, residency, candidates: Vec::new(), notes: Vec::new(), hand_written: false }
     }
 }
 
@@ -411,7 +413,7 @@ impl Inner {
         }
         if let Some(decision) = decision {
             session::push(CallExplanation {
-                kernels: call.name.split(" > ").map(str::to_owned).collect(),
+                kernels: std::mem::take(&mut call.kernels),
                 elements: call.work.elements,
                 ran_on: place,
                 decision,
