@@ -24,7 +24,7 @@ impl Runtime {
         let wgsl = kernel.wgsl();
         let mut bindings = Bindings::default();
         kernel.bind(&mut bindings);
-        let key = fnv1a(wgsl.as_bytes());
+        let key = key(&wgsl, &bindings);
         let (work, residency) = describe(kernel, &bindings, key);
         let mut call = Call::new(vec![short_name::<K>()], work, residency);
         call.hand_written = true;
@@ -47,6 +47,16 @@ impl Runtime {
         ticket.finish();
         Ok(output)
     }
+}
+
+/// Identifies text and layout: one text bound in two ways needs two pipelines.
+fn key(wgsl: &str, bindings: &Bindings<'_>) -> u64 {
+    let kinds = bindings.slots.iter().map(|slot| match slot {
+        Slot::Input(_) => 0u8,
+        Slot::Uniform(_) => 1,
+        Slot::Output { .. } => 2,
+    });
+    fnv1a(&wgsl.bytes().chain(kinds).collect::<Vec<u8>>())
 }
 
 fn call_name<K>() -> String {

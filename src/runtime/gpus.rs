@@ -207,7 +207,12 @@ pub struct Gpus {
 impl Gpus {
     /// Nothing is searched yet. `software` admits software adapters beside hardware in automatic routing (benches).
     pub fn new(choice: DeviceChoice, software: bool) -> Gpus {
-        Gpus { choice, software, found: Arc::default(), search: Mutex::new(None), started: AtomicBool::new(false) }
+        let found: Arc<OnceLock<Found>> = Arc::default();
+        if choice == DeviceChoice::Cpu {
+            let note = "GPUs are switched off (VEDA_DEVICE=cpu or enable_gpu(false))".to_owned();
+            let _ = found.set(Found { gpus: Vec::new(), note });
+        }
+        Gpus { choice, software, found, search: Mutex::new(None), started: AtomicBool::new(false) }
     }
 
     /// What was found, if the search is over; starts it in the background otherwise (it takes 50 to 300 ms, most of it
@@ -245,6 +250,9 @@ impl Gpus {
 
     /// What was found; blocks until the search is over.
     pub fn wait(&self) -> &Found {
+        if let Some(found) = self.found.get() {
+            return found;
+        }
         self.start();
         let thread = self.search.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
@@ -255,9 +263,6 @@ impl Gpus {
 }
 
 fn search(choice: DeviceChoice, software: bool) -> Found {
-    if choice == DeviceChoice::Cpu {
-        return Found { gpus: Vec::new(), note: "GPUs are switched off (VEDA_DEVICE=cpu or enable_gpu(false))".into() };
-    }
     // A driver that panics while it is opened is a driver that is not there.
     catch_unwind(|| look(choice, software))
         .unwrap_or_else(|_| Found { gpus: Vec::new(), note: "a driver panicked while it was opened".into() })

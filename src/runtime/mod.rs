@@ -36,6 +36,8 @@ pub struct Runtime {
 #[derive(Debug)]
 pub(crate) struct Inner {
     config: Config,
+    /// The process that made it: a fork's child has the memory, but neither its workers nor its device threads.
+    pid: u32,
     choice: DeviceChoice,
     pool: Pool,
     shaders: shaders::Shaders,
@@ -69,14 +71,8 @@ impl Runtime {
 
     /// With every bad setting an error, and the devices found.
     fn strict(config: Config, pool: Pool) -> Result<Runtime> {
+        check_environment(&config)?;
         let choice = config.device()?;
-        crate::executor::requested_threads()?;
-        #[cfg(feature = "gpu")]
-        crate::device::budget::from_environment().map_err(|e| crate::Error::Config {
-            name: "VEDA_GPU_MEMORY",
-            value: std::env::var("VEDA_GPU_MEMORY").unwrap_or_default(),
-            expected: e.to_string(),
-        })?;
         let (model, problem) = model::Model::for_host(&config, pool.num_threads());
         if let Some(error) = problem {
             return Err(error);
@@ -93,8 +89,30 @@ impl Runtime {
             notes.push(format!("{error}; used auto"));
             DeviceChoice::Auto
         });
+        notes.extend(
+            crate::executor::requested_threads().err().map(|error| format!("{error}; used as many as there are cores")),
+        );
+        notes.extend(gpu_memory().err().map(|error| format!("{error}; used the default budget")));
         let (model, problem) = model::Model::for_host(&config, pool.num_threads());
         notes.extend(problem.map(|error| format!("{error}; used built-in numbers")));
+        Runtime::assemble(config, choice, pool, model, notes)
+    }
+
+    /// The same in the child of a fork: a pool of its own, and the CPU alone if the parent had loaded a driver (no driver
+    /// survives a fork).
+    fn for_child(&self) -> Runtime {
+        let config = self.inner.config.clone();
+        let pool = Pool::global();
+        let mut notes = self.inner.notes.lock().map(|notes| notes.clone()).unwrap_or_default();
+        #[cfg(feature = "gpu")]
+        let touched = self.inner.gpus.started() && self.inner.choice != DeviceChoice::Cpu;
+        #[cfg(not(feature = "gpu"))]
+        let touched = false;
+        let choice = if touched { DeviceChoice::Cpu } else { self.inner.choice };
+        if touched {
+            notes.push("this process was forked from one that used GPUs; it computes on the CPU".to_owned());
+        }
+        let (model, _) = model::Model::for_host(&config, pool.num_threads());
         Runtime::assemble(config, choice, pool, model, notes)
     }
 
@@ -103,6 +121,7 @@ impl Runtime {
         let workers = pool.clone();
         metrics.set_task_provider(move || model::tasks(&workers));
         let inner = Inner {
+            pid: std::process::id(),
             choice,
             shaders: shaders::Shaders::default(),
             #[cfg(feature = "gpu")]
@@ -115,6 +134,15 @@ impl Runtime {
             config,
         };
         Runtime { inner: Arc::new(inner) }
+    }
+
+    /// Errors for settings that an automatic start only notes.
+    fn check_settings(&self) -> Result<()> {
+        check_environment(&self.inner.config)?;
+        match model::Model::for_host(&self.inner.config, self.inner.pool.num_threads()).1 {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
     }
 
     /// The CPU pool.
@@ -184,6 +212,24 @@ impl Runtime {
     }
 }
 
+/// Errors for variables that cannot be understood.
+fn check_environment(config: &Config) -> Result<()> {
+    config.device()?;
+    crate::executor::requested_threads()?;
+    gpu_memory()
+}
+
+/// Errors if `VEDA_GPU_MEMORY` is not a size.
+fn gpu_memory() -> Result<()> {
+    #[cfg(feature = "gpu")]
+    crate::device::budget::from_environment().map_err(|e| crate::Error::Config {
+        name: "VEDA_GPU_MEMORY",
+        value: e.value,
+        expected: "a size, for example 512MiB, 2GiB, 1.5GB or plain bytes".to_owned(),
+    })?;
+    Ok(())
+}
+
 impl Inner {
     /// Errors if the settings demand a GPU that is not there.
     fn demand_gpu(&self) -> Result<()> {
@@ -191,7 +237,9 @@ impl Inner {
         if self.choice != DeviceChoice::Cpu {
             let found = self.gpus.wait();
             self.adopt(found);
-            if self.choice != DeviceChoice::Auto && found.usable().next().is_none() {
+            // One that is lost right now was there: it is being opened again.
+            let there = found.gpus.iter().any(|gpu| gpu.admitted && gpu.counters().is_some());
+            if self.choice != DeviceChoice::Auto && !there {
                 return Err(crate::Error::NoGpu { reason: found.note.clone() });
             }
         }

@@ -75,7 +75,11 @@ impl Runtime {
     ) -> Result<Routed> {
         let inner = &self.inner;
         let target = inner.target(forced)?;
-        if pipe.space.is_empty() || inner.quiet(target) {
+        if pipe.space.is_empty() {
+            session::note(|| format!("{}: no elements, nothing ran", assemble::name(pipe)));
+            return Ok(Routed::Cpu(Ticket(None)));
+        }
+        if inner.quiet(target) {
             return Ok(Routed::Cpu(Ticket(None)));
         }
         let prepared = match inner.shaders.get(pipe, terminal, inner.checks(pipe, target)) {
