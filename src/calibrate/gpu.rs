@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::host;
 use super::plan::{Plan, Probes};
-use super::stats::{Summary, knot, scalar, slope};
+use super::stats::{Summary, bounded_slope, knot, scalar, slope};
 use crate::device::{Adapters, Binding, Device, DeviceInfo, Job, Kind, Pass, Read, Shader, Slot, Timing};
 use crate::planner::profile::{DeviceProfile, Knot, Scalar, keys};
 use crate::planner::work::OpCounts;
@@ -273,7 +273,9 @@ impl Bench {
         let passes = |knots: &[Passes]| -> Vec<Knot> {
             let one = |k: &Passes| {
                 let (one, many) = (&found[k.one], &found[k.many]);
-                let step = slope(one, 0.0, many, k.extra);
+                let total = 1.0 + k.extra;
+                let long = many.min > 10.0 * found[p.round_trip].min;
+                let step = if long { bounded_slope(one, 1.0, many, total) } else { slope(one, 1.0, many, total) };
                 // The dispatch itself is in the round trip and the marginal cost.
                 let min_us = (step - marginal).max(0.02 * step);
                 // Relative noise of the whole carries over to the difference.
@@ -296,7 +298,7 @@ impl Bench {
             .zip(&p.ops)
             .zip(OPS_PER_TRIP.iter().zip(self.trips))
             .map(|((name, &(few, many)), (per_trip, trips))| {
-                let us = slope(&found[few], f64::from(trips / 4), &found[many], f64::from(trips));
+                let us = bounded_slope(&found[few], f64::from(trips / 4), &found[many], f64::from(trips));
                 ((*name).to_owned(), invocations * per_trip / us)
             })
             .collect();
