@@ -256,7 +256,7 @@ impl CostModel {
                     let residual = &mut device.parts[part as usize];
                     let before = residual.mean;
                     residual.correct(innovation, share, predicted.sigma.max(noise), noise);
-                    // Ticks when a multiple of 5 % is crossed: slow drifts add up, noise around a value does not.
+                    // Ticks when a multiple of 5 % is crossed, so that slow drifts add up; noise across one costs a recomputed crossover.
                     let step = |mean: f64| (mean / 0.05).round();
                     self.epoch += u64::from(step(before) != step(residual.mean));
                 }
