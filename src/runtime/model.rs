@@ -76,7 +76,11 @@ impl Model {
             }
             profile.builtin = measured.builtin;
             profile.quality = measured.quality.clone();
-            profile.learned.clone_from(&measured.learned);
+            // What was learned about GPUs is keyed by their number: it holds only if the numbers mean the same cards.
+            let same_gpus = profile.gpus().map(|d| &d.adapter).eq(measured.gpus().map(|d| &d.adapter));
+            let about_gpu = |key: &str| key.contains("gpu");
+            profile.learned = measured.learned.clone();
+            profile.learned.retain(|key, _| same_gpus || !about_gpu(key));
         }
         self.cost = CostModel::new(&profile);
     }
