@@ -97,7 +97,7 @@ isolated! { fn a_failed_init_can_be_followed_by_another [VEDA_DEVICE = "gpu:77"]
 
 /// A profile that this build would accept, as JSON.
 fn profile() -> serde_json::Value {
-    let host = veda::calibrate::host::host(Runtime::global().unwrap().pool().num_threads() as u32);
+    let host = veda::calibrate::host::host(Runtime::global().unwrap().pool().num_threads());
     serde_json::to_value(veda::planner::Profile::builtin(host, &[])).expect("profiles are plain data")
 }
 
