@@ -240,6 +240,34 @@ isolated! { fn closures_load_no_gpu_driver_and_idle_programs_no_thread [] {
     assert!(!cfg!(feature = "gpu") || loaded("libvulkan") || std::env::var_os("VEDA_REQUIRE_GPU").is_none());
 }}
 
+// A driver that is being loaded, or compiles, when `main` returns must not end the program in an abort. One run in some
+// hundreds did, on a loaded machine; so this runs many, several at once.
+#[cfg(feature = "gpu")]
+#[test]
+fn short_programs_end_well() {
+    std::thread::scope(|s| {
+        for t in 0..4 {
+            s.spawn(move || {
+                for _ in 0..10 {
+                    let device = ["auto", "software"][t % 2];
+                    let program = std::env::current_exe().unwrap();
+                    let mut command = std::process::Command::new(program);
+                    command.args(["one_call_and_the_end", "--exact", "--ignored"]).env("VEDA_DEVICE", device);
+                    let output = command.output().unwrap();
+                    assert!(output.status.success(), "{device}: {}\n{:?}", output.status, output);
+                }
+            });
+        }
+    });
+}
+
+#[cfg(feature = "gpu")]
+#[test]
+#[ignore = "the program of `short_programs_end_well`"]
+fn one_call_and_the_end() {
+    runs();
+}
+
 /// Different kernels from many threads at once.
 fn many_threads() {
     std::thread::scope(|s| {
