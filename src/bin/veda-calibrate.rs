@@ -21,6 +21,9 @@ use veda::{Error, Result};
 /// Measures this machine, so that veda knows when the GPU is faster.
 #[derive(Parser)]
 #[command(name = "veda-calibrate", version, about)]
+#[command(
+    after_help = "The user's profile is the file that VEDA_PROFILE names, else veda/profile.json in the user's cache directory."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -33,7 +36,7 @@ enum Command {
         /// Under 5 seconds instead of under 30
         #[arg(long)]
         quick: bool,
-        /// Where to write it [default: VEDA_PROFILE, else the user's cache directory]
+        /// Where to write it [default: the user's profile]
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
         /// Measure the CPU only; loads no driver
@@ -45,17 +48,17 @@ enum Command {
     },
     /// Print a profile as tables
     Show {
-        /// The profile [default: VEDA_PROFILE, else the user's cache directory]
+        /// The profile [default: the user's profile]
         file: Option<PathBuf>,
     },
     /// Predict kernels that were not measured, measure them, compare
     Check {
-        /// The profile [default: VEDA_PROFILE, else the user's cache directory]
+        /// The profile [default: the user's profile]
         file: Option<PathBuf>,
     },
     /// Draw a profile as one HTML file
     Report {
-        /// The profile [default: VEDA_PROFILE, else the user's cache directory]
+        /// The profile [default: the user's profile]
         file: Option<PathBuf>,
         /// Where to write the page
         #[arg(long, short, value_name = "FILE", default_value = "report.html")]

@@ -207,7 +207,7 @@ mod gpu {
             let device = Device::open(info.index)
                 .map_err(|e| Error::Device { device: info.name.clone(), reason: e.to_string() })?;
             let slots = vec![Slot::Uniform, Slot::Read, Slot::Read, Slot::ReadWrite];
-            let entries = EXAMPLES.iter().map(|e| e.entry.to_owned()).collect();
+            let entries = EXAMPLES.iter().map(|e| e.name.to_owned()).collect();
             let key = u64::from_le_bytes(*b"examples");
             let shader = Shader::new("examples", key, include_str!("examples.wgsl"), slots, entries);
             // SAFETY: every index is below `n`, which is the length of all bindings (the sums are `n / 2048`, rounded up);

@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::host;
 use super::ops::{self, Chain, OPS, Operation, Step};
 use super::plan::{Plan, Probes, timed};
-use super::stats::{Summary, knot, scalar, slope};
+use super::stats::{Summary, bounded_slope, knot, scalar};
 use crate::executor::{Pool, join};
 use crate::kernel::isa::{self, Loop};
 use crate::planner::profile::{DeviceProfile, Host, Scalar, keys};
@@ -122,7 +122,7 @@ pub(super) fn probes<'a>(pool: &'a Pool, plan: &Plan, probes: &mut Probes<'a>) -
     let most = (plan.largest / 8) as usize;
     let buffers = Rc::new(RefCell::new((vec![1.0f32; most], vec![0.0f32; most])));
 
-    let fork = probes.add(move || Ok(timed(4, || pool.for_each_chunk(threads * 4, 1, |lo, _| drop(black_box(lo))))));
+    let fork = probes.add(move || Ok(timed(4, || pool.for_each_chunk(threads * 4, 1, |lo, _| _ = black_box(lo)))));
     let mut stream_one = Vec::new();
     let mut stream = Vec::new();
     for &bytes in &sizes {
@@ -191,7 +191,7 @@ fn micros(start: Instant) -> f64 {
 pub(super) fn device(p: &CpuProbes, found: &[Summary], host: &Host) -> DeviceProfile {
     let curve = |ids: &[(u64, usize)]| ids.iter().map(|&(bytes, i)| knot(bytes, &found[i], 0.0)).collect();
     let rate = |(op, &(few, many)): (&Operation, &(usize, usize))| {
-        let us = slope(&found[few], op.ops_few, &found[many], op.ops_many);
+        let us = bounded_slope(&found[few], op.ops_few, &found[many], op.ops_many);
         (op.name.to_owned(), ops::LEN as f64 / us)
     };
     let (one, all) = (&found[p.compute_one], &found[p.compute_all]);

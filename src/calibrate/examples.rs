@@ -1,24 +1,23 @@
 //! Kernels that calibration does not use: `check` compares their predicted with their measured times, and the report
 //! draws where the GPU overtakes the CPU on them.
 
+use super::ops::{Special, Step};
 use crate::kernel::isa::{self, Loop};
 use crate::planner::work::{Bytes, OpCounts, OutputKind, Residency, Work};
 
 /// A call of a few operations over `n` elements, as a CPU loop and as an entry of `examples.wgsl`.
 #[derive(Clone, Copy, Debug)]
 pub struct Example {
-    /// Its name.
+    /// Its name, and that of its entry in the shader.
     pub name: &'static str,
     /// What it computes.
     pub formula: &'static str,
-    pub(super) entry: &'static str,
     pub(super) run: fn(&[f32], &[f32], &mut [f32]) -> f32,
     inputs: u32,
     ops: OpCounts,
     output: OutputKind,
 }
 
-/// Inputs on the host, results wanted there.
 impl Example {
     /// The call over `n` elements as the planner sees it.
     pub fn work(&self, n: u64) -> Work {
@@ -70,11 +69,10 @@ const NO_OPS: OpCounts = OpCounts {
 const STEPS: usize = 64;
 
 /// The examples, light to heavy.
-pub const EXAMPLES: [Example; 5] = [
+pub const EXAMPLES: [Example; 6] = [
     Example {
         name: "sum",
         formula: "Σ x",
-        entry: "sum",
         run: |x, _, _| isa::run_loop(Sum { x }),
         inputs: 1,
         ops: OpCounts { add: 1.0, ..NO_OPS },
@@ -83,7 +81,6 @@ pub const EXAMPLES: [Example; 5] = [
     Example {
         name: "saxpy",
         formula: "2x + y",
-        entry: "saxpy",
         run: |x, y, out| isa::run_loop(Saxpy { x, y, out }),
         inputs: 2,
         ops: OpCounts { add: 1.0, mul: 1.0, ..NO_OPS },
@@ -92,7 +89,6 @@ pub const EXAMPLES: [Example; 5] = [
     Example {
         name: "root",
         formula: "√(x² + y²) / (1 + x)",
-        entry: "root",
         run: |x, y, out| isa::run_loop(Root { x, y, out }),
         inputs: 2,
         ops: OpCounts { add: 2.0, mul: 2.0, div: 1.0, sqrt: 1.0, ..NO_OPS },
@@ -101,16 +97,22 @@ pub const EXAMPLES: [Example; 5] = [
     Example {
         name: "polynomial",
         formula: "c₀ + c₁x + … + c₈x⁸",
-        entry: "polynomial",
         run: |x, _, out| isa::run_loop(Polynomial { x, out }),
         inputs: 1,
         ops: OpCounts { add: 8.0, mul: 8.0, ..NO_OPS },
         output: OutputKind::Map,
     },
     Example {
+        name: "decay",
+        formula: "y · exp(−x)",
+        run: |x, y, out| isa::run_loop(Decay { x, y, out }),
+        inputs: 2,
+        ops: OpCounts { mul: 1.0, special: 1.0, ..NO_OPS },
+        output: OutputKind::Map,
+    },
+    Example {
         name: "logistic",
         formula: "64 steps of v ← 3.7 v (1 − v)",
-        entry: "logistic",
         run: |x, _, out| isa::run_loop(Logistic { x, out }),
         inputs: 1,
         ops: OpCounts { add: STEPS as f64, mul: 2.0 * STEPS as f64, ..NO_OPS },
@@ -195,6 +197,24 @@ impl Loop for Polynomial<'_> {
     }
 }
 
+struct Decay<'a> {
+    x: &'a [f32],
+    y: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl Loop for Decay<'_> {
+    type Output = f32;
+    #[inline(always)]
+    fn run(self) -> f32 {
+        let exp = Special::new();
+        for ((o, x), y) in self.out.iter_mut().zip(self.x).zip(self.y) {
+            *o = y * f32::from_bits(exp.apply(x.to_bits(), 0));
+        }
+        0.0
+    }
+}
+
 struct Logistic<'a> {
     x: &'a [f32],
     out: &'a mut [f32],
@@ -237,6 +257,7 @@ mod tests {
                 "saxpy" => close(out[700], 2.0 * a + b),
                 "root" => close(out[700], (a * a + b * b).sqrt() / (1.0 + a)),
                 "polynomial" => close(out[700], C.iter().fold(0.0, |p, c| p * a + f64::from(*c))),
+                "decay" => close(out[700], b * (-a).exp()),
                 // Chaotic: only the same operations give the same number.
                 "logistic" => assert_eq!(out[1002], (0..STEPS).fold(x[1002], |v, _| 3.7 * v * (1.0 - v))),
                 other => panic!("{other} is not tested"),

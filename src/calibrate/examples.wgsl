@@ -51,6 +51,19 @@ fn polynomial(@builtin(global_invocation_id) id: vec3<u32>) {
 }
 
 @compute @workgroup_size(256)
+fn decay(@builtin(global_invocation_id) id: vec3<u32>) {
+    let i = element(id);
+    if (i >= params.n) { return; }
+    let v = -x[i];
+    let n = floor(v * 1.442695 + 0.5);
+    let r = (v - n * 0.6933594) - n * -2.1219444e-4;
+    var p = 1.9875691e-4;
+    p = p * r + 1.3981999e-3; p = p * r + 8.333452e-3; p = p * r + 4.1665796e-2;
+    p = p * r + 1.6666665e-1; p = p * r + 5.0e-1;
+    result[i] = y[i] * (p * (r * r) + r + 1.0) * bitcast<f32>((i32(n) + 127) << 23u);
+}
+
+@compute @workgroup_size(256)
 fn logistic(@builtin(global_invocation_id) id: vec3<u32>) {
     let i = element(id);
     if (i >= params.n) { return; }

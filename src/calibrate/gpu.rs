@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::host;
 use super::plan::{Plan, Probes};
-use super::stats::{Summary, knot, scalar, slope};
+use super::stats::{Summary, bounded_slope, knot, scalar, slope};
 use crate::device::{Adapters, Binding, Device, DeviceInfo, Job, Kind, Pass, Read, Shader, Slot, Timing};
 use crate::planner::profile::{DeviceProfile, Knot, Scalar, keys};
 use crate::planner::work::OpCounts;
@@ -105,7 +105,9 @@ impl Bench {
         let shader = Arc::new(unsafe { shader.trusted() });
         let software = info.kind == Kind::Software;
         let cap = if software { plan.largest_software } else { plan.largest };
-        let largest = cap.min(info.limits.max_binding_bytes / 2).min(info.memory_budget / 8);
+        // The opened device knows the budget in force. One knot is the least that a curve can have.
+        let budget = device.info().memory_budget;
+        let largest = cap.min(info.limits.max_binding_bytes / 2).min(budget / 8).max(4096);
         let mut bench = Self {
             device,
             shader,
@@ -115,7 +117,7 @@ impl Bench {
             largest,
         };
         bench.run(&[], 4, 4, params(1, 1, 0, 64), Read::No)?;
-        bench.compile_times(slots)?;
+        bench.compile_times(&slots)?;
         let target = if software { 400.0 } else { 800.0 };
         for op in 0..bench.trips.len() {
             let mut trips = 32;
@@ -133,14 +135,14 @@ impl Bench {
     }
 
     /// Builds a small kernel that no cache can hold: its text has the time in it.
-    fn compile_times(&mut self, slots: Vec<Slot>) -> Result<()> {
+    fn compile_times(&mut self, slots: &[Slot]) -> Result<()> {
         let start = Instant::now();
         let seed =
             std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |d| d.as_nanos() as u64);
         for i in 0..5 {
             let unique = seed.wrapping_add(i);
             let text = WGSL.replace("params.n == 0u", &format!("params.n == {}u", unique as u32));
-            let shader = Arc::new(Shader::new("build", unique, text, slots.clone(), vec!["op_special".into()]));
+            let shader = Arc::new(Shader::new("build", unique, text, slots.to_vec(), vec!["op_special".into()]));
             let uniform = params(1, 1, 0, 64);
             let bindings = [Binding::Uniform(&uniform), scratch(4, Read::No), scratch(4, Read::No)];
             let pass = [Pass { entry: 0, groups: [1, 1, 1] }];
@@ -271,7 +273,9 @@ impl Bench {
         let passes = |knots: &[Passes]| -> Vec<Knot> {
             let one = |k: &Passes| {
                 let (one, many) = (&found[k.one], &found[k.many]);
-                let step = slope(one, 0.0, many, k.extra);
+                let total = 1.0 + k.extra;
+                let long = many.min > 10.0 * found[p.round_trip].min;
+                let step = if long { bounded_slope(one, 1.0, many, total) } else { slope(one, 1.0, many, total) };
                 // The dispatch itself is in the round trip and the marginal cost.
                 let min_us = (step - marginal).max(0.02 * step);
                 // Relative noise of the whole carries over to the difference.
@@ -294,7 +298,7 @@ impl Bench {
             .zip(&p.ops)
             .zip(OPS_PER_TRIP.iter().zip(self.trips))
             .map(|((name, &(few, many)), (per_trip, trips))| {
-                let us = slope(&found[few], f64::from(trips / 4), &found[many], f64::from(trips));
+                let us = bounded_slope(&found[few], f64::from(trips / 4), &found[many], f64::from(trips));
                 ((*name).to_owned(), invocations * per_trip / us)
             })
             .collect();

@@ -29,7 +29,7 @@ use std::collections::BTreeMap;
 
 use crate::Result;
 use crate::executor::{Pool, PoolConfig};
-use crate::planner::profile::{DeviceKind, Profile, Quality, SCHEMA};
+use crate::planner::profile::{DeviceKind, DeviceProfile, Host, Profile, Quality, SCHEMA};
 use crate::planner::profile_key::ProfileKey;
 
 /// What to measure, and for how long.
@@ -93,8 +93,8 @@ pub struct Progress<'a> {
 
 /// Measures the CPU and the GPUs: under 30 seconds, quick under 5, and all cores are busy most of the time.
 ///
-/// A GPU that fails (lost, refuses the shader) is left out, and the profile's notes say so: a calibration is never lost
-/// to one driver.
+/// A GPU that fails (lost, refuses the shader) stays in the profile without numbers, so built-in ones stand in, and the
+/// notes say so: a calibration is never lost to one driver.
 ///
 /// # Errors
 /// When the pool cannot be started.
@@ -102,68 +102,91 @@ pub fn calibrate(options: &Options, progress: &mut dyn FnMut(Progress<'_>)) -> R
     let plan = if options.quick { Plan::QUICK } else { Plan::FULL };
     let pool = Pool::new(&PoolConfig::with_threads(options.threads))?;
     let host = host::host(pool.num_threads());
-    let mut notes: Vec<String> = Vec::new();
     #[cfg(feature = "gpu")]
-    let mut benches = open(options, &plan, &mut notes, progress);
-    loop {
-        let mut probes = plan::Probes::default();
-        let cpu = cpu::probes(&pool, &plan, &mut probes);
-        #[cfg(feature = "gpu")]
-        let gpus: Vec<_> = benches.iter().map(|b| b.probes(&plan, &mut probes)).collect();
-        let sampled = match probes.sample(&plan, progress) {
-            Ok(sampled) => sampled,
-            // Only GPU probes fail. Without the devices the second round cannot.
-            #[cfg(feature = "gpu")]
-            Err(error) if !benches.is_empty() => {
-                drop(gpus);
-                notes.push(format!("GPUs left out: {error}"));
-                benches.clear();
-                continue;
+    let (measured, notes) = {
+        let (mut gpus, mut notes) = open(options, &plan, progress);
+        match measure(&pool, &plan, &host, &gpus, progress) {
+            // Only GPUs fail: the second round, without them, cannot.
+            Err(error) if gpus.iter().any(|g| g.bench.is_some()) => {
+                notes.push(format!("GPUs not measured: {error}"));
+                for gpu in &mut gpus {
+                    gpu.bench = None;
+                }
+                (measure(&pool, &plan, &host, &gpus, progress)?, notes)
             }
-            Err(error) => return Err(error),
-        };
-        let found = &sampled.summaries;
-        let cpu = cpu::device(&cpu, found, &host);
-        let devices = std::iter::once(cpu);
-        #[cfg(feature = "gpu")]
-        let devices = devices.chain(benches.iter().zip(&gpus).map(|(b, p)| b.device(p, found)));
-        return Ok(Profile {
-            schema: SCHEMA.to_owned(),
-            created: host::now(),
-            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-            builtin: false,
-            quality: Quality {
-                epochs: plan.epochs as u32,
-                cpu_wall: sampled.cpu_wall,
-                noisy: stats::noisy(found) || sampled.cpu_wall < 0.9,
-                notes: notes.join("; "),
-            },
-            devices: devices.collect(),
-            host,
-            learned: BTreeMap::new(),
-        });
-    }
+            measured => (measured?, notes),
+        }
+    };
+    #[cfg(not(feature = "gpu"))]
+    let (measured, notes) = (measure(&pool, &plan, &host, progress)?, Vec::<String>::new());
+    Ok(Profile {
+        schema: SCHEMA.to_owned(),
+        created: host::now(),
+        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        builtin: false,
+        quality: Quality {
+            epochs: plan.epochs as u32,
+            cpu_wall: measured.cpu_wall,
+            noisy: measured.noisy || measured.cpu_wall < 0.9,
+            notes: notes.join("; "),
+        },
+        devices: measured.devices,
+        host,
+        learned: BTreeMap::new(),
+    })
 }
 
-#[cfg(feature = "gpu")]
-fn open(
-    options: &Options,
+/// One round over all devices.
+struct Measured {
+    devices: Vec<DeviceProfile>,
+    cpu_wall: f64,
+    noisy: bool,
+}
+
+fn measure(
+    pool: &Pool,
     plan: &Plan,
-    notes: &mut Vec<String>,
+    host: &Host,
+    #[cfg(feature = "gpu")] gpus: &[Gpu],
     progress: &mut dyn FnMut(Progress<'_>),
-) -> Vec<gpu::Bench> {
-    let mut benches = Vec::new();
+) -> Result<Measured> {
+    let mut probes = plan::Probes::default();
+    let cpu = cpu::probes(pool, plan, &mut probes);
+    #[cfg(feature = "gpu")]
+    let added: Vec<_> = gpus.iter().map(|g| g.bench.as_ref().map(|b| (b, b.probes(plan, &mut probes)))).collect();
+    let sampled = probes.sample(plan, progress)?;
+    let found = &sampled.summaries;
+    let devices = std::iter::once(cpu::device(&cpu, found, host));
+    #[cfg(feature = "gpu")]
+    let devices = devices.chain(gpus.iter().zip(&added).map(|(gpu, added)| match added {
+        Some((bench, probes)) => bench.device(probes, found),
+        None => DeviceProfile { adapter: host::adapter(&gpu.info), ..DeviceProfile::default() },
+    }));
+    Ok(Measured { devices: devices.collect(), cpu_wall: sampled.cpu_wall, noisy: stats::noisy(found) })
+}
+
+/// An adapter, open where it can be measured.
+#[cfg(feature = "gpu")]
+struct Gpu {
+    info: crate::device::DeviceInfo,
+    bench: Option<gpu::Bench>,
+}
+
+/// Opens the GPUs, and says which ones cannot be measured.
+#[cfg(feature = "gpu")]
+fn open(options: &Options, plan: &Plan, progress: &mut dyn FnMut(Progress<'_>)) -> (Vec<Gpu>, Vec<String>) {
+    let (mut gpus, mut notes) = (Vec::new(), Vec::new());
     if options.gpu {
         progress(Progress { stage: "looking for GPUs", done: 0.0 });
         for info in gpu::adapters(options.software) {
             progress(Progress { stage: &format!("opening {}", info.name), done: 0.0 });
-            match gpu::Bench::open(&info, plan) {
-                Ok(bench) => benches.push(bench),
-                Err(error) => notes.push(format!("{} left out: {error}", info.name)),
-            }
+            let bench = gpu::Bench::open(&info, plan)
+                .inspect_err(|error| notes.push(format!("{} not measured: {error}", info.name)))
+                .ok();
+            gpus.push(Gpu { info, bench });
         }
     }
-    benches
+    (gpus, notes)
 }
 
 /// The key of this machine as far as `profile` describes it: without GPUs where the profile has none, with software
@@ -180,4 +203,33 @@ pub fn key_like(profile: &Profile) -> ProfileKey {
         Vec::new()
     };
     ProfileKey::new(&host.cpu_model, host.pool_threads, &host.target_features, adapters)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::examples::EXAMPLES;
+    use crate::planner::OpCounts;
+
+    /// Both shaders, judged without a driver.
+    #[test]
+    fn shaders_are_valid_and_have_every_entry() {
+        let ops = OpCounts::NAMES.map(|name| format!("op_{name}"));
+        let primitives = ["idle", "stream", "reduce", "gather"].map(str::to_owned);
+        let examples = EXAMPLES.map(|e| e.name.to_owned());
+        let files = [
+            (include_str!("calibrate.wgsl"), primitives.into_iter().chain(ops).collect::<Vec<_>>()),
+            (include_str!("examples.wgsl"), examples.into()),
+        ];
+        for (text, wanted) in files {
+            let module = naga::front::wgsl::parse_str(text).unwrap_or_else(|e| panic!("{}", e.emit_to_string(text)));
+            let flags = naga::valid::ValidationFlags::all();
+            let mut validator = naga::valid::Validator::new(flags, naga::valid::Capabilities::empty());
+            validator.validate(&module).unwrap_or_else(|e| panic!("{}", e.emit_to_string(text)));
+            let entries: Vec<&str> = module.entry_points.iter().map(|e| e.name.as_str()).collect();
+            for name in &wanted {
+                assert!(entries.contains(&name.as_str()), "no entry `{name}`");
+            }
+            assert_eq!(entries.len(), wanted.len(), "{entries:?}");
+        }
+    }
 }

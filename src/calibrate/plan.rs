@@ -36,11 +36,11 @@ impl Plan {
     /// Under 5 seconds in total.
     pub const QUICK: Self = Self {
         epochs: 3,
-        sampling: Duration::from_millis(2400),
+        sampling: Duration::from_millis(2600),
         largest: 64 << 20,
-        largest_software: 4 << 20,
-        gpu_step: 3,
-        samples: 40,
+        largest_software: 8 << 20,
+        gpu_step: 2,
+        samples: 60,
     };
 }
 

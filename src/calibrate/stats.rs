@@ -97,6 +97,14 @@ pub fn slope(few: &Summary, a: f64, many: &Summary, b: f64) -> f64 {
     if difference > 0.02 * many.min { difference / (b - a) } else { many.min / b }
 }
 
+/// [`slope`] where the launch is a small part of `many`: the step is then between 3/4 of the whole's share and all of it.
+///
+/// Without these ends a `few` that noise made slow shows arithmetic above the processor's peak.
+pub fn bounded_slope(few: &Summary, a: f64, many: &Summary, b: f64) -> f64 {
+    let whole = many.min / b;
+    slope(few, a, many, b).clamp(0.75 * whole, whole)
+}
+
 /// The share of series whose epochs differ by more than [`NOISY`] decides for the whole: more than a quarter.
 pub fn noisy(all: &[Summary]) -> bool {
     all.iter().filter(|s| s.spread > NOISY).count() * 4 > all.len()
@@ -109,7 +117,9 @@ mod tests {
     fn series(epochs: &[&[f64]]) -> Series {
         let mut s = Series::default();
         for (e, samples) in epochs.iter().enumerate() {
-            samples.iter().for_each(|&us| s.push(e, us));
+            for &us in *samples {
+                s.push(e, us);
+            }
         }
         s
     }
@@ -127,7 +137,9 @@ mod tests {
     #[test]
     fn ignores_what_a_broken_clock_says() {
         let mut s = Series::default();
-        [0.0, -1.0, f64::NAN, f64::INFINITY].iter().for_each(|&us| s.push(0, us));
+        for us in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            s.push(0, us);
+        }
         assert_eq!(s.summary(), None);
         s.push(3, 2.0);
         assert_eq!(s.summary().map(|s| (s.min, s.n, s.spread)), Some((2.0, 1, 0.0)));
@@ -147,6 +159,15 @@ mod tests {
         let at = |us| series(&[&[us]]).summary().expect("has samples");
         assert!((slope(&at(50.0 + 4.0 * 3.0), 4.0, &at(50.0 + 20.0 * 3.0), 20.0) - 3.0).abs() < 1e-9);
         assert_eq!(slope(&at(50.0), 4.0, &at(50.0), 20.0), 2.5);
+    }
+
+    #[test]
+    fn a_bounded_slope_stays_near_the_whole() {
+        let at = |us| series(&[&[us]]).summary().expect("has samples");
+        // 1 µs per step; a slow `few` would claim 0.4 µs, a fast one 1.2 µs.
+        assert_eq!(bounded_slope(&at(5.0), 4.0, &at(20.0), 20.0), 0.9375);
+        assert_eq!(bounded_slope(&at(13.6), 4.0, &at(20.0), 20.0), 0.75);
+        assert_eq!(bounded_slope(&at(0.8), 4.0, &at(20.0), 20.0), 1.0);
     }
 
     #[test]

@@ -18,7 +18,7 @@ const COLOURS: usize = 4;
 pub fn html(profile: &Profile) -> String {
     let mut page = String::from("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
     page += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
-    let _ = write!(page, "<title>veda profile of {}</title>\n<style>\n", escape(&profile.host.cpu_model));
+    let _ = writeln!(page, "<title>veda profile of {}</title>\n<style>", escape(&profile.host.cpu_model));
     page += include_str!("style.css");
     page += "</style>\n</head>\n<body>\n<main>\n";
     page += &head(profile);
@@ -29,9 +29,9 @@ pub fn html(profile: &Profile) -> String {
     page += &rates(profile);
     page += &scalars(profile);
     page += &identity(profile);
-    let _ = write!(
+    let _ = writeln!(
         page,
-        "<footer>Written by veda-calibrate {}. The file holds everything it shows: no script, no network.</footer>\n",
+        "<footer>Written by veda-calibrate {}. The file holds everything it shows: no script, no network.</footer>",
         escape(&profile.tool_version)
     );
     page += "</main>\n</body>\n</html>\n";
@@ -47,13 +47,13 @@ fn label(i: usize) -> String {
 }
 
 /// What kind of device it is, in the page's words.
-fn kind(kind: DeviceKind) -> &'static str {
+fn intro(kind: DeviceKind) -> &'static str {
     match kind {
-        DeviceKind::Cpu => "CPU",
-        DeviceKind::Discrete => "GPU with its own memory",
-        DeviceKind::Integrated => "GPU on the host's memory",
-        DeviceKind::Virtual => "virtual GPU",
-        DeviceKind::Software => "software adapter: runs on the CPU, no evidence about GPUs",
+        DeviceKind::Cpu => "",
+        DeviceKind::Discrete => "A GPU with its own memory. ",
+        DeviceKind::Integrated => "A GPU on the host's memory. ",
+        DeviceKind::Virtual => "A virtual GPU. ",
+        DeviceKind::Software => "A software adapter: it runs on the CPU and is no evidence about GPUs. ",
     }
 }
 
@@ -84,9 +84,9 @@ fn head(profile: &Profile) -> String {
     if profile.gpus().any(|d| d.adapter.kind == DeviceKind::Software) {
         s += &badge("bad", "has a software adapter");
     }
-    let _ = write!(
+    let _ = writeln!(
         s,
-        "{} of {} logical cores, {} loops, {}. Measured {}.</p>\n<div class=\"tiles\">\n",
+        "{} of {} logical cores, {} loops, {}. Measured {}.</p>\n<div class=\"tiles\">",
         host.pool_threads,
         host.cores,
         escape(&host.simd),
@@ -94,7 +94,7 @@ fn head(profile: &Profile) -> String {
         escape(&profile.created)
     );
     let mut tile = |value: String, text: &str| {
-        let _ = write!(s, "<div class=\"card tile\"><b>{value}</b><span>{text}</span></div>\n");
+        let _ = writeln!(s, "<div class=\"card tile\"><b>{value}</b><span>{text}</span></div>");
     };
     if let Some(cpu) = profile.cpu() {
         if let Some(last) = cpu.curves.get(keys::STREAM).and_then(|k| k.last()) {
@@ -161,16 +161,18 @@ fn crossover_card(profile: &Profile, model: &CostModel, example: &Example) -> St
         let found = crossover(model, &work, &residency, &Candidate::idle(Place::Cpu), &gpu);
         let resident = crossover(model, &work, &residency.resident(), &Candidate::idle(Place::Cpu), &gpu);
         let from = |c: Crossover| match c {
-            Crossover::Never => "never".to_owned(),
+            Crossover::Never => "at no size".to_owned(),
             Crossover::From(n) => format!("from {}", count(n as f64)),
-            Crossover::Several(n) => format!("from {} (and not everywhere above)", count(n as f64)),
+            Crossover::Several(n) => format!("from {} (not everywhere above)", count(n as f64)),
         };
+        let software = profile.gpus().nth(i - 1).is_some_and(|d| d.adapter.kind == DeviceKind::Software);
         let _ = write!(
             verdict,
-            "<div class=\"verdict\">{} wins <b>{}</b>, with its inputs on the device {}</div>",
+            "<div class=\"verdict\">{} faster <b>{}</b>; inputs already there: {}{}</div>",
             label(i),
             from(found),
-            from(resident)
+            from(resident),
+            if software { ". Routing never takes it." } else { "" }
         );
         if let (None, Some(n)) = (&mark, found.first()) {
             mark = Some((n as f64, format!("{} from {}", label(i), count(n as f64))));
@@ -186,16 +188,16 @@ fn crossover_card(profile: &Profile, model: &CostModel, example: &Example) -> St
 
 fn curves(i: usize, device: &DeviceProfile) -> String {
     let mut s = format!("<h2>{}: {}</h2>\n", label(i), escape(&device.adapter.name));
-    let _ = write!(
+    let _ = writeln!(
         s,
-        "<p>{}. Time by bytes: the line is the fastest sample, which the planner uses; dashed is the median, the band reaches to the 90 % quantile.</p>\n<div class=\"grid\">\n",
-        kind(device.adapter.kind)
+        "<p>{}Time by bytes: the line is the fastest sample, which the planner uses; dashed is the median, the band reaches to the 90 % quantile.</p>\n<div class=\"grid\">",
+        intro(device.adapter.kind)
     );
     for (key, knots) in &device.curves {
         let peak = knots.iter().map(|k| k.bytes as f64 / k.min_us / 1000.0).fold(0.0, f64::max);
-        let _ = write!(
+        let _ = writeln!(
             s,
-            "<div class=\"card\" data-curve=\"{}/{}\"><h3>{}</h3><small>{}; up to {} GB/s</small>{}</div>\n",
+            "<div class=\"card\" data-curve=\"{}/{}\"><h3>{}</h3><small>{}; up to {} GB/s</small>{}</div>",
             i,
             escape(key),
             escape(title(key)),
@@ -289,9 +291,9 @@ fn scalars(profile: &Profile) -> String {
     for (i, device) in profile.devices.iter().enumerate() {
         for (key, v) in &device.scalars {
             let text = |x: f64| if key.ends_with("_us") { time(x) } else { three(x) };
-            let _ = write!(
+            let _ = writeln!(
                 s,
-                "<tr><td class=\"{}\">{}</td><td><code>{}</code></td><td class=\"n\">{}</td><td class=\"n\">{} to {}</td><td class=\"n\">{}</td></tr>\n",
+                "<tr><td class=\"{}\">{}</td><td><code>{}</code></td><td class=\"n\">{}</td><td class=\"n\">{} to {}</td><td class=\"n\">{}</td></tr>",
                 colour(i),
                 label(i),
                 escape(key),
@@ -310,7 +312,7 @@ fn identity(profile: &Profile) -> String {
         "<h2>What the profile is keyed by</h2>\n<p>Where one of these differs, the profile does not hold and veda falls back to its built-in numbers.</p>\n<div class=\"card table\"><table><tbody>\n",
     );
     let mut row = |name: &str, value: &str| {
-        let _ = write!(s, "<tr><td>{name}</td><td><code>{}</code></td></tr>\n", escape(value));
+        let _ = writeln!(s, "<tr><td>{name}</td><td><code>{}</code></td></tr>", escape(value));
     };
     let (key, quality) = (profile.key(), &profile.quality);
     row("key", &format!("{:016x}", key.hash()));
