@@ -96,7 +96,9 @@ isolated! {
     assert!(z.iter().zip(&x).all(|(z, x)| *z == x * 2));
     let metrics = veda::metrics().snapshot();
     let device = metrics.devices.iter().find(|d| d.bytes_uploaded > 0).expect("it ran on the device");
-    assert!(device.bytes_downloaded == 4 * u64::from(n), "{metrics}");
+    // The elements, and one status word per window.
+    let status = device.bytes_downloaded - 4 * u64::from(n);
+    assert!((8..64).contains(&status), "{metrics}");
 }}
 
 // 1 MiB: windows of some 20 000 elements, so one call is dozens of jobs.
@@ -185,7 +187,7 @@ isolated! { fn a_lost_device_is_opened_again [] {
     let (x, y) = inputs(5000);
     let (z, why) = veda::explain(|| execute(mix::on(9, &x, &y)).unwrap());
     assert_eq!(z, execute(mix::on(9, &x, &y).on_device(Place::Cpu)).unwrap(), "{why}");
-    assert!(comes_back(Duration::from_secs(60)), "{:?}", runtime.notes());
+    assert!(comes_back(Duration::from_mins(1)), "{:?}", runtime.notes());
     assert!(runtime.notes().iter().any(|n| n.contains("lost 1 times and opened again")), "{:?}", runtime.notes());
     // A forced call does not wait for the background.
     runtime.simulate_gpu_loss(gpu_index());
@@ -248,7 +250,7 @@ isolated! { fn twenty_losses_in_a_row [] {
     let runtime = veda::Runtime::global().unwrap();
     for loss in 1..=20 {
         if loss <= 4 {
-            assert!(comes_back(Duration::from_secs(60)), "before loss {loss}: {:?}", runtime.notes());
+            assert!(comes_back(Duration::from_mins(1)), "before loss {loss}: {:?}", runtime.notes());
         }
         runtime.simulate_gpu_loss(gpu_index());
         let (x, y) = inputs(3000);

@@ -59,6 +59,7 @@ fn key(wgsl: &str, bindings: &Bindings<'_>) -> u64 {
     fnv1a(&wgsl.bytes().chain(kinds).collect::<Vec<u8>>())
 }
 
+#[cfg(feature = "gpu")]
 fn call_name<K>() -> String {
     std::any::type_name::<K>().to_owned()
 }

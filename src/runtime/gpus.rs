@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::config::DeviceChoice;
+use crate::device::exit::{Working, wait_at_end};
 use crate::device::{Adapters, Device, DeviceCounters, DeviceInfo, Kind};
 
 /// Losses after which a device is opened again; the next one is its last in this process.
@@ -110,12 +111,15 @@ impl Gpu {
         add(&mut self.retired.lock().unwrap_or_else(PoisonError::into_inner), &old.counters());
         let again = self.losses.fetch_add(1, Ordering::Relaxed) < MAX_LOSSES;
         let gpu = Arc::downgrade(self);
+        let working = Working::begin();
         // If no thread can be had now, the device stays closed; calls run on the CPU.
         let _ = thread::Builder::new().name("veda-reopen".into()).spawn(move || {
             drop(old); // waits for its threads
+            drop(working);
             for pause in ATTEMPTS.iter().take(if again { ATTEMPTS.len() } else { 0 }) {
                 thread::sleep(*pause);
                 let Some(gpu) = gpu.upgrade() else { return };
+                let _working = Working::begin();
                 if gpu.reopen().is_ok() {
                     return;
                 }
@@ -221,6 +225,8 @@ impl Gpus {
     pub fn poll(&self) -> Option<&Found> {
         let found = self.found.get();
         if found.is_none() {
+            // Every caller: `main` may call a kernel while a worker has started the search.
+            wait_at_end();
             self.start();
         }
         found
@@ -242,8 +248,10 @@ impl Gpus {
             return;
         }
         let (choice, software, found) = (self.choice, self.software, Arc::clone(&self.found));
+        let working = Working::begin();
         let thread = thread::Builder::new().name("veda-discover".into()).spawn(move || {
             found.get_or_init(|| search(choice, software));
+            drop(working);
         });
         *self.search.lock().unwrap_or_else(PoisonError::into_inner) = thread.ok();
     }

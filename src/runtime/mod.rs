@@ -185,7 +185,7 @@ impl Runtime {
                 notes.extend(found.gpus.iter().filter_map(|gpu| Some(format!("GPU: {}", gpu.trouble()?))));
             }
             None if !self.inner.gpus.started() => {
-                notes.push("GPU: not searched for yet; no kernel was called".to_owned())
+                notes.push("GPU: not searched for yet; no kernel was called".to_owned());
             }
             None => notes.push("GPU: still being searched for; ran on the CPU meanwhile".to_owned()),
         }

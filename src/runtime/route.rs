@@ -264,7 +264,8 @@ impl Inner {
         let place = if call.candidates.len() == 1 { Place::Cpu } else { route(&call.candidates) };
         #[cfg(feature = "gpu")]
         if let Place::Gpu(index) = place {
-            let Some(device) = self.gpus.poll().and_then(|found| found.gpu(index)).and_then(|gpu| gpu.device()) else {
+            let Some(device) = self.gpus.poll().and_then(|found| found.gpu(index)).and_then(super::gpus::Gpu::device)
+            else {
                 return Place::Cpu; // lost since the line above
             };
             if device.is_ready(shader.key) {
