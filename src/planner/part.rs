@@ -37,7 +37,7 @@ impl std::fmt::Display for PartKey {
             Part::Link => "link",
             Part::Compile => "compile",
         };
-        write!(f, "{part}/{}", self.place)
+        write!(f, "{part}/{}", self.place.key())
     }
 }
 

@@ -36,7 +36,7 @@ impl std::fmt::Display for ResidualKey {
             ResidencyClass::Device => "device",
             ResidencyClass::Mixed => "mixed",
         };
-        write!(f, "{:016x}/{}/{class}", self.key, self.place)
+        write!(f, "{:016x}/{}/{class}", self.key, self.place.key())
     }
 }
 
