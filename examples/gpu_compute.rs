@@ -33,7 +33,7 @@ impl GpuKernel for VectorAdd {
         .into()
     }
 
-    fn bind(&self, b: &mut Bindings) {
+    fn bind<'a>(&'a self, b: &mut Bindings<'a>) {
         b.input(&self.a);
         b.input(&self.b);
         b.output::<f32>(self.a.len());

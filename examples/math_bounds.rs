@@ -38,7 +38,7 @@ fn parallel(name: &str, chunk: impl Fn(u32) -> Worst + Sync) -> Worst {
                 if i >= CHUNKS {
                     return worst;
                 }
-                if i % 16 == 0 {
+                if i.is_multiple_of(16) {
                     eprint!("\r{name}: {} %   ", i * 100 / CHUNKS);
                 }
                 let w = chunk(i);

@@ -62,7 +62,15 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Config {
-        Config { num_threads: None, stack_size: None, enable_gpu: true, enable_telemetry: true, device: None, profile: None, admit_software: false }
+        Config {
+            num_threads: None,
+            stack_size: None,
+            enable_gpu: true,
+            enable_telemetry: true,
+            device: None,
+            profile: None,
+            admit_software: false,
+        }
     }
 }
 

@@ -26,8 +26,8 @@ use crate::kernel::terminal::Terminal;
 use crate::runtime::Runtime;
 use crate::runtime::route::Routed;
 
-pub use crate::kernel::place::Place;
 pub use crate::executor::Pool;
+pub use crate::kernel::place::Place;
 pub use crate::planner::OpCounts;
 
 /// Elements per task of the CPU pool: 16 KiB of output, which with its inputs stays in L1/L2, and long enough (some
@@ -42,6 +42,7 @@ const GRAIN: usize = 4096;
 /// # Errors
 /// Bad arguments ([`Error::LengthMismatch`], [`Error::NoIndexSpace`], …). A device's failure is an error only if the
 /// place was forced ([`GpuKernel::on_device`]).
+#[allow(clippy::needless_pass_by_value)] // `execute(saxpy::on(..))` reads as a call; a bound kernel is used once
 pub fn execute<K: GpuKernel>(kernel: K) -> Result<K::Output> {
     let runtime = Runtime::global()?;
     kernel.route(&runtime)
@@ -103,6 +104,7 @@ pub trait GpuKernel: Send + Sync {
     }
 
     /// Forces where it runs.
+    #[allow(clippy::return_self_not_must_use)] // `OnDevice` is
     fn on_device(self, place: Place) -> OnDevice<Self>
     where
         Self: Sized,
@@ -312,5 +314,7 @@ impl<T> Spare<T> {
 
 /// Appends elements as a device wrote them (4 bytes each) to a vector.
 pub(crate) fn extend<T: Scalar>(out: &mut Vec<T>, bytes: &[u8]) {
-    out.extend(bytes.chunks_exact(4).map(|word| T::from_bits(u32::from_le_bytes([word[0], word[1], word[2], word[3]]))));
+    out.extend(
+        bytes.chunks_exact(4).map(|word| T::from_bits(u32::from_le_bytes([word[0], word[1], word[2], word[3]]))),
+    );
 }

@@ -44,7 +44,9 @@ pub mod vec;
 
 pub use config::{Config, ConfigBuilder, DeviceChoice};
 pub use error::{Error, Result};
-pub use executor::{JoinHandle, Pool, Scope, ScopeError, current_num_threads, current_thread_index, join, scope, spawn, try_scope};
+pub use executor::{
+    JoinHandle, Pool, Scope, ScopeError, current_num_threads, current_thread_index, join, scope, spawn, try_scope,
+};
 pub use index::{Index, IntoSpace, Space};
 pub use planner::Explanation;
 pub use runtime::global::GlobalMetrics;

@@ -3,8 +3,7 @@
 use std::ops::{Range, RangeInclusive};
 
 use crate::index::Space;
-use crate::iter::adapter::driven_by_bridge;
-use crate::iter::plumbing::{Producer, ProducerCallback};
+use crate::iter::plumbing::{Producer, ProducerCallback, UnindexedConsumer, bridge};
 use crate::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator, kind};
 use crate::kernel::pipe::{Operand, Pipe};
 use crate::source::indexed_source;
@@ -28,32 +27,94 @@ fn describe(ty: Ty, start: Value, len: usize) -> Option<Pipe<'static>> {
     })
 }
 
+/// An integer whose ranges iterate in parallel. One implementation of `ParallelIterator` for all of them, whose item *is*
+/// the type parameter: so `(0..1000).into_par_iter().map(|x| x * 2).sum::<i32>()` infers its integer as Rayon's does.
+pub trait RangeInteger: sealed::Sealed + Copy + Send + Sync + 'static {
+    #[doc(hidden)]
+    fn drive<C: UnindexedConsumer<Self>>(iter: Iter<Self>, consumer: C) -> C::Result;
+    #[doc(hidden)]
+    fn drive_inclusive<C: UnindexedConsumer<Self>>(iter: Inclusive<Self>, consumer: C) -> C::Result;
+    #[doc(hidden)]
+    fn count(iter: &Iter<Self>) -> usize;
+    #[doc(hidden)]
+    fn count_inclusive(iter: &Inclusive<Self>) -> usize;
+    #[doc(hidden)]
+    fn first(iter: &Iter<Self>) -> Option<(Ty, Value)>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+impl<T: RangeInteger> IntoParallelIterator for Range<T> {
+    type Iter = Iter<T>;
+    type Item = T;
+    fn into_par_iter(self) -> Iter<T> {
+        Iter { range: self }
+    }
+}
+
+impl<T: RangeInteger> ParallelIterator for Iter<T> {
+    type Item = T;
+    fn drive_unindexed<C: UnindexedConsumer<T>>(self, consumer: C) -> C::Result {
+        T::drive(self, consumer)
+    }
+    fn opt_len(&self) -> Option<usize> {
+        Some(T::count(self))
+    }
+    fn is_describable(&self) -> bool {
+        kind::is::<T, u32>() || kind::is::<T, i32>() || kind::is::<T, usize>()
+    }
+    fn describe(&self) -> Option<Pipe<'_>> {
+        let (ty, start) = T::first(self)?;
+        describe(ty, start, T::count(self))
+    }
+}
+
+impl<T: RangeInteger> IntoParallelIterator for RangeInclusive<T> {
+    type Iter = Inclusive<T>;
+    type Item = T;
+    fn into_par_iter(self) -> Inclusive<T> {
+        Inclusive { range: self }
+    }
+}
+
+impl<T: RangeInteger> ParallelIterator for Inclusive<T> {
+    type Item = T;
+    fn drive_unindexed<C: UnindexedConsumer<T>>(self, consumer: C) -> C::Result {
+        T::drive_inclusive(self, consumer)
+    }
+    fn opt_len(&self) -> Option<usize> {
+        Some(T::count_inclusive(self))
+    }
+}
+
 macro_rules! ranges {
     ($($t:ty: $iter:ty = $into:expr;)*) => {$(
-        impl IntoParallelIterator for Range<$t> {
-            type Iter = Iter<$t>;
-            type Item = $t;
-            fn into_par_iter(self) -> Iter<$t> {
-                Iter { range: self }
+        impl sealed::Sealed for $t {}
+        impl RangeInteger for $t {
+            fn drive<C: UnindexedConsumer<$t>>(iter: Iter<$t>, consumer: C) -> C::Result {
+                bridge(iter, consumer)
             }
-        }
-
-        impl ParallelIterator for Iter<$t> {
-            type Item = $t;
-            driven_by_bridge!();
-            fn is_describable(&self) -> bool {
-                kind::is::<$t, u32>() || kind::is::<$t, i32>() || kind::is::<$t, usize>()
+            fn drive_inclusive<C: UnindexedConsumer<$t>>(iter: Inclusive<$t>, consumer: C) -> C::Result {
+                bridge(iter, consumer)
             }
-            fn describe(&self) -> Option<Pipe<'_>> {
-                let start = self.range.start;
+            fn count(iter: &Iter<$t>) -> usize {
+                iter.len()
+            }
+            fn count_inclusive(iter: &Inclusive<$t>) -> usize {
+                iter.len()
+            }
+            fn first(iter: &Iter<$t>) -> Option<(Ty, Value)> {
+                let start = iter.range.start;
                 if kind::is::<$t, u32>() {
-                    describe(Ty::U32, Value::U32(start as u32), self.len())
+                    Some((Ty::U32, Value::U32(start as u32)))
                 } else if kind::is::<$t, i32>() {
-                    describe(Ty::I32, Value::I32(start as i32), self.len())
+                    Some((Ty::I32, Value::I32(start as i32)))
                 } else if kind::is::<$t, usize>() {
                     // Kernels count modulo 2^32; a range that goes beyond means something else there.
-                    u32::try_from(self.range.end).ok()?;
-                    describe(Ty::Usize, Value::Usize(start as u32), self.len())
+                    u32::try_from(iter.range.end).ok()?;
+                    Some((Ty::Usize, Value::Usize(start as u32)))
                 } else {
                     None
                 }
@@ -181,19 +242,6 @@ macro_rules! counted {
             fn is_numeric(&self) -> bool {
                 true
             }
-        }
-
-        impl IntoParallelIterator for RangeInclusive<$t> {
-            type Iter = Inclusive<$t>;
-            type Item = $t;
-            fn into_par_iter(self) -> Inclusive<$t> {
-                Inclusive { range: self }
-            }
-        }
-
-        impl ParallelIterator for Inclusive<$t> {
-            type Item = $t;
-            driven_by_bridge!();
         }
 
         impl IndexedParallelIterator for Inclusive<$t> {

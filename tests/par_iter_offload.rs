@@ -85,8 +85,7 @@ fn sums() {
     for n in LENGTHS {
         let xs: Vec<f32> = (0..n).map(|i| (i % 100) as f32).collect();
         let sum: f32 = on_gpu(1, || xs.par_iter().map(square).map(shift).filter(positive).map(square).sum());
-        let exact: f64 =
-            xs.iter().map(|&x| f64::from(x * x - 100.0)).filter(|x| *x > 0.0).map(|x| x * x).sum();
+        let exact: f64 = xs.iter().map(|&x| f64::from(x * x - 100.0)).filter(|x| *x > 0.0).map(|x| x * x).sum();
         assert!((f64::from(sum) - exact).abs() <= exact * 1e-5, "{n}: {sum} {exact}");
 
         let us: Vec<u32> = (0..n as u32).collect();
@@ -103,13 +102,13 @@ fn other_reductions() {
         assert_eq!(on_gpu(1, || us.par_iter().map(mix).max()), mixed().max());
         assert_eq!(on_gpu(1, || us.par_iter().map(mix).min()), mixed().min());
         assert_eq!(on_gpu(1, || us.par_iter().map(mix).reduce(|| 0, larger)), mixed().max().unwrap());
-        assert_eq!(on_gpu(1, || us.par_iter().map(mix).filter(odd_ref).count()), mixed().filter(|x| x % 2 == 1).count());
+        assert_eq!(
+            on_gpu(1, || us.par_iter().map(mix).filter(odd_ref).count()),
+            mixed().filter(|x| x % 2 == 1).count()
+        );
         assert_eq!(on_gpu(1, || us.par_iter().map(mix).any(odd)), mixed().any(|x| x % 2 == 1));
         assert_eq!(on_gpu(1, || us.par_iter().map(mix).all(odd)), mixed().all(|x| x % 2 == 1));
-        assert_eq!(
-            on_gpu(1, || us.par_iter().map(mix).product::<u32>()),
-            mixed().fold(1, u32::wrapping_mul)
-        );
+        assert_eq!(on_gpu(1, || us.par_iter().map(mix).product::<u32>()), mixed().fold(1, u32::wrapping_mul));
     }
     let xs: Vec<f32> = (0..10_000).map(|i| ((i * 7919) % 10_007) as f32).collect();
     assert_eq!(on_gpu(1, || xs.par_iter().copied().map(f32::sqrt).reduce(|| 0.0, f32::max)), (10_006f32).sqrt());

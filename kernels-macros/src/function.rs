@@ -59,6 +59,7 @@ fn lower(item: &ItemFn, header: &Header, options: &Options) -> syn::Result<Lower
 }
 
 /// Not a function at all: say so, and keep the item if it is one.
+#[allow(clippy::needless_pass_by_value)] // token streams are moved into what is built from them
 fn not_a_function(item: TokenStream, parse_error: syn::Error) -> TokenStream {
     match syn::parse2::<syn::Item>(item) {
         Ok(item) => {

@@ -73,15 +73,15 @@ pub fn adapter(info: &crate::device::DeviceInfo) -> crate::planner::profile::Ada
             Backend::Vulkan => "vulkan",
             Backend::Metal => "metal",
             Backend::Dx12 => "dx12",
-            _ => "other",
+            Backend::Other => "other",
         }
         .to_owned(),
         kind: match info.kind {
-            Kind::Discrete => DeviceKind::Discrete,
             Kind::Integrated => DeviceKind::Integrated,
             Kind::Virtual => DeviceKind::Virtual,
             Kind::Software => DeviceKind::Software,
-            _ => DeviceKind::Discrete,
+            // An adapter that does not say what it is sits behind a bus as far as anybody knows.
+            Kind::Discrete | Kind::Other => DeviceKind::Discrete,
         },
         subgroup: [info.subgroup_min, info.subgroup_max],
     }

@@ -150,9 +150,8 @@ pub struct Timing {
 pub(super) fn span(binding: &Binding<'_>) -> u64 {
     match binding {
         Binding::Uniform(data) => (data.len() as u64).next_multiple_of(16).max(16),
-        Binding::Input([]) => 16,
+        Binding::Input([]) | Binding::Output { bytes: 0, .. } => 16,
         Binding::Input(data) => (data.len() as u64).next_multiple_of(4),
-        Binding::Output { bytes: 0, .. } => 16,
         // Saturates: a size near 2^64 must reach the limit check, not wrap to a small one.
         Binding::Output { bytes, .. } => bytes.checked_next_multiple_of(4).unwrap_or(u64::MAX),
     }

@@ -102,7 +102,7 @@ impl<M: Monoid> Reducer<M::S> for Lanes<M> {
 
 pub(super) struct LanesFolder<M: Monoid> {
     lanes: [M::S; LANES],
-    /// The lane of the next item.
+    /// Items in the lanes so far; 0 also while only `lanes[0]` is in use (a short leaf).
     next: usize,
 }
 
@@ -164,6 +164,7 @@ impl<T, M: Monoid> Folder<T> for LanesFolder<M> {
             }
         }
         self.lanes = lanes;
+        self.next += rows.len() * LANES;
         for &x in rest {
             self.push(x);
         }

@@ -42,6 +42,7 @@ where
     }
 }
 
+#[allow(clippy::struct_field_names)]
 struct Callback<CB> {
     callback: CB,
     step: usize,

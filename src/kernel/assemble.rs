@@ -188,8 +188,8 @@ impl Units {
         let position = self.known.len();
         self.known.push(id.clone());
         self.units.push(None);
-        let function = codec::decode(desc.ir)
-            .map_err(|e| Error::Link { kernel: desc.path.to_owned(), reason: e.to_string() })?;
+        let function =
+            codec::decode(desc.ir).map_err(|e| Error::Link { kernel: desc.path.to_owned(), reason: e.to_string() })?;
         let deps = desc.deps.iter().map(|dep| self.add(dep(), Vec::new())).collect::<Result<_>>()?;
         self.units[position] = Some(link::Unit {
             name: desc.name.to_owned(),
@@ -210,8 +210,7 @@ impl Units {
 pub fn link(pipe: &Pipe<'_>, terminal: &Terminal) -> Result<Program> {
     let mut units = Units::default();
     let types = |values: &[Value]| values.iter().map(|v| v.ty()).collect::<Vec<_>>();
-    let mut roots =
-        pipe.stages.iter().map(|s| units.add(s.desc, types(&s.captures))).collect::<Result<Vec<_>>>()?;
+    let mut roots = pipe.stages.iter().map(|s| units.add(s.desc, types(&s.captures))).collect::<Result<Vec<_>>>()?;
     if let Terminal::Reduce { op, captures, .. } = terminal {
         roots.push(units.add(op, types(captures))?);
     }
@@ -220,10 +219,21 @@ pub fn link(pipe: &Pipe<'_>, terminal: &Terminal) -> Result<Program> {
     Ok(Program { linked, roots })
 }
 
+/// The kernels of a pipe, in order; a closure by its place in the source.
+pub fn names(pipe: &Pipe<'_>) -> Vec<String> {
+    let name = |desc: &KernelDesc| match desc.name {
+        "{closure}" => {
+            let file = desc.file.rsplit(['/', '\\']).next().unwrap_or(desc.file);
+            format!("closure at {file}:{}", desc.line)
+        }
+        name => name.to_owned(),
+    };
+    pipe.stages.iter().map(|s| name(s.desc)).collect()
+}
+
 /// The kernels of a pipe, joined by arrows.
 pub fn name(pipe: &Pipe<'_>) -> String {
-    let names: Vec<&str> = pipe.stages.iter().map(|s| s.desc.name).collect();
-    names.join(" > ")
+    names(pipe).join(" > ")
 }
 
 fn wgsl_type(ty: Ty) -> &'static str {
@@ -259,9 +269,9 @@ pub fn assemble(pipe: &Pipe<'_>, terminal: &Terminal, checks: Checks) -> Result<
 
     let mut writer = Writer { pipe, fields: String::new(), next: 0, uses_index: false };
     let body = writer.element(&program, terminal, element)?;
-    let combine = writer.combine(terminal, partial).ok_or_else(|| {
-        fail(format!("a reduction of {element:?} by {terminal:?} is not available on devices"))
-    })?;
+    let combine = writer
+        .combine(terminal, partial)
+        .ok_or_else(|| fail(format!("a reduction of {element:?} by {terminal:?} is not available on devices")))?;
 
     let mut roles = vec![Role::Params];
     roles.extend((0..pipe.buffers.len()).map(Role::Buffer));
@@ -440,7 +450,10 @@ impl Writer<'_, '_> {
                         let reason = format!("filter `{}` returns {ret:?}, expected bool", stage.desc.path);
                         return Err(Error::Link { kernel: name(self.pipe), reason });
                     }
-                    let _ = writeln!(text, "    if (!({call})) {{\n        *keep = false;\n        return VedaT();\n    }}");
+                    let _ = writeln!(
+                        text,
+                        "    if (!({call})) {{\n        *keep = false;\n        return VedaT();\n    }}"
+                    );
                 }
             }
         }

@@ -6,11 +6,10 @@ use std::marker::PhantomData;
 use super::arg::Source;
 use super::desc::{ElementKernel, Kernel};
 use super::isa;
-use super::place::Place;
 use super::pipe::{Operand, Pipe, PipeBuilder, Stage, StageKind};
+use super::place::Place;
 use crate::error::{Error, Result};
 use crate::index::{Index, IntoSpace, Space};
-
 
 /// A kernel bound to its arguments, ready for [`gpu::execute`](crate::gpu::execute).
 #[must_use = "a bound kernel does nothing until `veda::gpu::execute` runs it"]

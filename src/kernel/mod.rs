@@ -8,6 +8,7 @@ pub mod assemble;
 pub mod bound;
 pub mod desc;
 pub mod isa;
+#[allow(clippy::return_self_not_must_use)] // only the macro's output calls them, always for their value
 pub mod ops;
 pub mod pipe;
 pub mod place;

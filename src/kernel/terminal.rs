@@ -46,6 +46,15 @@ impl Terminal {
         !matches!(self, Terminal::Collect)
     }
 
+    /// Its name in explanations: the iterator's method; `None` for `Collect`, which goes without saying.
+    pub fn name(&self) -> Option<String> {
+        Some(match self {
+            Terminal::Collect => return None,
+            Terminal::Reduce { op, .. } => format!("reduce({})", op.name),
+            other => format!("{other:?}").to_lowercase(),
+        })
+    }
+
     /// The type of a partial result on the device, for elements of type `element`.
     pub fn partial(&self, element: Ty) -> Ty {
         match self {
@@ -56,6 +65,7 @@ impl Terminal {
 
     /// The value that does not change a result, for elements of type `element`; `None` where there is nothing to
     /// reduce or the type does not fit.
+    #[allow(clippy::match_same_arms)] // a table: one row per operation and type
     pub fn identity(&self, element: Ty) -> Option<Value> {
         Some(match (self, element) {
             (Terminal::Reduce { identity, .. }, _) => *identity,

@@ -10,6 +10,13 @@ fn half_exp(a: f32) -> f32 {
     exp_scaled(if a > 95.0 { 95.0 } else { a }, -1)
 }
 
+/// The hyperbolic sine.
+///
+/// Error at most 1.8 ULP. Special values: keeps -0; overflows above 89.415985. Cost: 18 additions, 17 multiplications, a division.
+///
+/// ```
+/// assert_eq!(veda::math::sinh(0.0), 0.0);
+/// ```
 #[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub fn sinh(x: f32) -> f32 {
@@ -23,6 +30,13 @@ pub fn sinh(x: f32) -> f32 {
     if x.is_nan() { x } else { flip(y, x.to_bits()) }
 }
 
+/// The hyperbolic cosine.
+///
+/// Error at most 1.6 ULP. Special values: overflows beyond +-89.415985. Cost: 14 additions, 11 multiplications, a division.
+///
+/// ```
+/// assert_eq!(veda::math::cosh(0.0), 1.0);
+/// ```
 #[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub fn cosh(x: f32) -> f32 {
@@ -33,6 +47,13 @@ pub fn cosh(x: f32) -> f32 {
     if x.is_nan() { x } else { y }
 }
 
+/// The hyperbolic tangent.
+///
+/// Error at most 1.2 ULP. Special values: keeps -0; +-1 from 9.02 on. Cost: 27 additions, 22 multiplications, a division.
+///
+/// ```
+/// assert_eq!(veda::math::tanh(20.0), 1.0);
+/// ```
 #[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub fn tanh(x: f32) -> f32 {

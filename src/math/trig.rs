@@ -2,15 +2,15 @@
 
 use super::bits::{INFINITY, MAGNITUDE, NAN, SIGN, flip, head, nearest};
 
-const FRAC_2_PI: f32 = 0.63661975;
+const FRAC_2_PI: f32 = std::f32::consts::FRAC_2_PI;
 /// pi/2 in four pieces, the first three of 12 bits.
 const PIO2_A: f32 = 1.5708008;
 const PIO2_B: f32 = -4.4535846e-6;
 const PIO2_C: f32 = -8.706138e-10;
 const PIO2_D: f32 = 6.223372e-14;
-/// pi/2 - PIO2_A
+/// pi/2 - `PIO2_A`
 const PIO2_TAIL: f32 = -4.454455e-6;
-const PIO2: f32 = 1.5707964;
+const PIO2: f32 = std::f32::consts::FRAC_PI_2;
 /// Below it the quadrant has 12 bits, so that its products with the pieces of pi/2 are exact.
 const MODERATE: f32 = 6400.0;
 
@@ -91,8 +91,13 @@ fn circular(x: f32, part: u32) -> f32 {
             + z * (0.1333267
                 + z * (0.054059967 + z * (0.021279462 + z * (0.010847437 + z * (7.0367125e-5 + z * 0.0043874956)))));
         let rough = r + r * (z * t);
-        let tan = r + (r * (z * t) + tail * (1.0 + rough * rough));
-        let y = if quadrant & 1 == 0 { tan } else { -1.0 / tan };
+        let excess = r * (z * t) + tail * (1.0 + rough * rough);
+        let tan = r + excess;
+        // -1 / (tan + lost) to first order: what the sum has lost counts double where the quotient's ULP is smaller.
+        let lost = (r - tan) + excess;
+        let reciprocal = -1.0 / tan;
+        let cot = reciprocal + reciprocal * (reciprocal * lost);
+        let y = if quadrant & 1 == 0 { tan } else { cot };
         flip(y, x.to_bits())
     } else {
         let turned = quadrant.wrapping_add(part);
@@ -106,18 +111,39 @@ fn circular(x: f32, part: u32) -> f32 {
     if x.to_bits() & MAGNITUDE >= INFINITY { f32::from_bits(NAN) } else { y }
 }
 
+/// The sine of an angle in radians.
+///
+/// Error at most 1.7 ULP, also for huge angles: the reduction has 62 bits of the quadrant. Special values: keeps -0; NaN at infinities. Cost: 24 additions, 24 multiplications, and for |x| >= 6400 (in vector loops always) 75 integer operations.
+///
+/// ```
+/// assert_eq!(veda::math::sin(0.0), 0.0);
+/// ```
 #[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub fn sin(x: f32) -> f32 {
     circular(x, 0)
 }
 
+/// The cosine of an angle in radians.
+///
+/// Error at most 1.7 ULP, also for huge angles. Special values: NaN at infinities. Cost: as for `sin`.
+///
+/// ```
+/// assert_eq!(veda::math::cos(0.0), 1.0);
+/// ```
 #[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub fn cos(x: f32) -> f32 {
     circular(x, 1)
 }
 
+/// The tangent of an angle in radians.
+///
+/// Error at most 2.25 ULP, also for huge angles. Special values: keeps -0; NaN at infinities. Cost: as for `sin`, and a division.
+///
+/// ```
+/// assert_eq!(veda::math::tan(0.0), 0.0);
+/// ```
 #[veda::kernel(exact, no_test)]
 #[inline(always)]
 pub fn tan(x: f32) -> f32 {

@@ -33,7 +33,8 @@ impl Profile {
 pub(super) fn device(adapter: Adapter, threads: u32) -> DeviceProfile {
     let p = f64::from(threads);
     // (latency µs, bytes per µs) of each curve; (name, µs or ratio) of each scalar; scale of the op rates.
-    let (curves, scalars, rate): (Vec<(&str, f64, f64)>, Vec<(&str, f64)>, f64) = match adapter.kind {
+    type Assumed = (Vec<(&'static str, f64, f64)>, Vec<(&'static str, f64)>, f64);
+    let (curves, scalars, rate): Assumed = match adapter.kind {
         DeviceKind::Cpu => (
             vec![
                 (keys::STREAM_ONE, 0.02, 10_000.0),

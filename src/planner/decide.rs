@@ -226,8 +226,7 @@ impl Decider {
     ) -> Place {
         let full = || decide(&model(), work, residency, candidates).place;
         let (cpu, gpu) = match candidates {
-            [a, b] if a.place == Place::Cpu && b.place != Place::Cpu => (a, b),
-            [b, a] if a.place == Place::Cpu && b.place != Place::Cpu => (a, b),
+            [a, b] | [b, a] if a.place == Place::Cpu && b.place != Place::Cpu => (a, b),
             _ => return full(),
         };
         if cpu.queued_ns > 0 || gpu.queued_ns > 0 {

@@ -75,7 +75,9 @@ impl fmt::Display for FlipPoint {
 impl fmt::Display for CallExplanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} over {} elements: {}", self.kernels.join(" | "), count(self.elements), self.ran_on)?;
-        if self.decision.margin > 0.0 {
+        if self.ran_on != self.decision.place {
+            write!(f, " (forced, or the notes say why; the {} was predicted to be faster)", self.decision.place)?;
+        } else if self.decision.margin > 0.0 {
             if self.decision.margin < 1.0 {
                 write!(f, ", predicted {:.0} % faster", 100.0 * self.decision.margin)?;
             } else {

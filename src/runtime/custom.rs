@@ -27,7 +27,7 @@ impl Runtime {
         let key = fnv1a(wgsl.as_bytes());
         let (work, residency) = describe(kernel, &bindings, key);
         #[cfg_attr(not(feature = "gpu"), allow(unused_mut))]
-        let mut call = Call::new(short_name::<K>(), work, residency);
+        let mut call = Call::new(vec![short_name::<K>()], work, residency);
         #[cfg(feature = "gpu")]
         {
             let shader = shader(&call_name::<K>(), key, &wgsl, &bindings)?;
@@ -35,7 +35,9 @@ impl Runtime {
                 let mut outputs = Outputs::default();
                 let forced = kernel.place().is_some();
                 let predicted = inner.predicted(&call, Place::Gpu(index));
-                if inner.on_gpu(index, &mut call, forced, |device| run(device, &shader, &bindings, predicted, &mut outputs))? {
+                if inner.on_gpu(index, &mut call, forced, |device| {
+                    run(device, &shader, &bindings, predicted, &mut outputs)
+                })? {
                     return kernel.read(outputs);
                 }
             }

@@ -36,14 +36,12 @@ impl Gpu {
             return Ok(device);
         }
         let mut slot = self.device.write().unwrap_or_else(PoisonError::into_inner);
-        match slot.as_ref().filter(|d| !d.is_lost()) {
-            Some(device) => Ok(Arc::clone(device)),
-            None => {
-                let device = Device::open(self.index as usize).map_err(|e| e.to_string())?;
-                *slot = Some(Arc::clone(&device));
-                Ok(device)
-            }
+        if let Some(device) = slot.as_ref().filter(|d| !d.is_lost()) {
+            return Ok(Arc::clone(device));
         }
+        let device = Device::open(self.index as usize).map_err(|e| e.to_string())?;
+        *slot = Some(Arc::clone(&device));
+        Ok(device)
     }
 
     /// Drops a lost device and opens it again in the background.
@@ -102,13 +100,11 @@ impl Gpus {
     /// in the driver loader).
     #[inline]
     pub fn poll(&self) -> Option<&Found> {
-        match self.found.get() {
-            Some(found) => Some(found),
-            None => {
-                self.start();
-                None
-            }
+        let found = self.found.get();
+        if found.is_none() {
+            self.start();
         }
+        found
     }
 
     #[cold]

@@ -2,9 +2,9 @@
 
 pub(crate) mod costs;
 pub(crate) mod custom;
+pub(crate) mod global;
 #[cfg(feature = "gpu")]
 pub(crate) mod gpus;
-pub(crate) mod global;
 pub(crate) mod model;
 pub(crate) mod route;
 pub(crate) mod session;
@@ -58,7 +58,11 @@ impl Runtime {
     /// [`Error::Profile`](crate::Error::Profile) for a profile that cannot be used, [`Error::NoGpu`](crate::Error::NoGpu)
     /// if a GPU is demanded and there is none, [`Error::Threads`](crate::Error::Threads).
     pub fn new(config: Config) -> Result<Runtime> {
-        let pool = PoolConfig { num_threads: config.num_threads.unwrap_or(0), stack_size: config.stack_size, ..PoolConfig::default() };
+        let pool = PoolConfig {
+            num_threads: config.num_threads.unwrap_or(0),
+            stack_size: config.stack_size,
+            ..PoolConfig::default()
+        };
         let runtime = Runtime::strict(config, Pool::new(&pool)?)?;
         Ok(runtime)
     }

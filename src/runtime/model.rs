@@ -99,7 +99,7 @@ pub(crate) fn tasks(pool: &Pool) -> TaskSnapshot {
         latencies.merge(&worker.latency);
     }
     let (sum, count) = latencies.buckets().fold((0, 0), |(sum, count), (ns, n)| (sum + ns * n, count + n));
-    all.avg_latency_ns = if count == 0 { 0 } else { sum / count };
+    all.avg_latency_ns = sum.checked_div(count).unwrap_or(0);
     all.p50_latency_ns = latencies.quantile(0.5).unwrap_or(0);
     all.p99_latency_ns = latencies.quantile(0.99).unwrap_or(0);
     all

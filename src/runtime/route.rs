@@ -40,7 +40,7 @@ struct Open {
 /// What is known of a call before it runs.
 #[derive(Debug)]
 pub(crate) struct Call {
-    name: String,
+    kernels: Vec<String>,
     work: Work,
     residency: Residency,
     /// The places that could run it, as slots of the model.
@@ -84,7 +84,9 @@ impl Runtime {
             Err(_) => return Ok(Routed::Cpu(Ticket(None))),
         };
         let (work, residency) = describe(pipe, terminal, &prepared);
-        let mut call = Call::new(prepared.assembled.name.clone(), work, residency);
+        let mut kernels = assemble::names(pipe);
+        kernels.extend(terminal.name());
+        let mut call = Call::new(kernels, work, residency);
         #[cfg(feature = "gpu")]
         let place = inner.choose(&mut call, target, &prepared.shader);
         #[cfg(not(feature = "gpu"))]
@@ -156,8 +158,8 @@ pub(crate) enum Failure {
 }
 
 impl Call {
-    pub(crate) fn new(name: String, work: Work, residency: Residency) -> Call {
-        Call { name, work, residency, candidates: Vec::new(), notes: Vec::new() }
+    pub(crate) fn new(kernels: Vec<String>, work: Work, residency: Residency) -> Call {
+        Call { kernels, work, residency, candidates: Vec::new(), notes: Vec::new() }
     }
 }
 
@@ -188,7 +190,8 @@ impl Inner {
             return false;
         }
         #[cfg(feature = "gpu")]
-        let offload = target != Some(Place::Cpu) && self.gpus.poll().is_some_and(|found| found.usable().next().is_some());
+        let offload =
+            target != Some(Place::Cpu) && self.gpus.poll().is_some_and(|found| found.usable().next().is_some());
         #[cfg(not(feature = "gpu"))]
         let offload = false;
         !offload && !matches!(target, Some(Place::Gpu(_)))
@@ -203,7 +206,8 @@ impl Inner {
         let bounds = pipe.stages.iter().any(|s| s.desc.debug);
         #[cfg(feature = "gpu")]
         let software = self.gpus.poll().is_some_and(|found| {
-            let targeted = |index| target == Some(Place::Gpu(index)) || (target.is_none() && self.config.admit_software);
+            let targeted =
+                |index| target == Some(Place::Gpu(index)) || (target.is_none() && self.config.admit_software);
             found.gpus.iter().any(|g| g.info.kind == crate::device::Kind::Software && targeted(g.index))
         });
         #[cfg(not(feature = "gpu"))]
@@ -253,8 +257,12 @@ impl Inner {
             }
             let note = match device.prepare(shader) {
                 crate::device::PipelineState::Ready => return Place::Gpu(gpu.index),
-                crate::device::PipelineState::Building => "its pipeline is being built; ran on the CPU meanwhile".to_owned(),
-                crate::device::PipelineState::Failed(error) => format!("its pipeline cannot be built ({error}); ran on the CPU"),
+                crate::device::PipelineState::Building => {
+                    "its pipeline is being built; ran on the CPU meanwhile".to_owned()
+                }
+                crate::device::PipelineState::Failed(error) => {
+                    format!("its pipeline cannot be built ({error}); ran on the CPU")
+                }
             };
             call.notes.push(note);
             return Place::Cpu;
@@ -268,7 +276,9 @@ impl Inner {
             Place::Cpu => Place::Cpu,
             Place::Gpu(index) => {
                 let model = self.model.read().unwrap_or_else(PoisonError::into_inner);
-                Place::Gpu(model.adapters.iter().position(|&a| a == index).unwrap_or(usize::MAX).min(u32::MAX as usize) as u32)
+                Place::Gpu(
+                    model.adapters.iter().position(|&a| a == index).unwrap_or(usize::MAX).min(u32::MAX as usize) as u32
+                )
             }
         }
     }
@@ -400,7 +410,7 @@ impl Inner {
         }
         if let Some(decision) = decision {
             session::push(CallExplanation {
-                kernels: call.name.split(" > ").map(str::to_owned).collect(),
+                kernels: std::mem::take(&mut call.kernels),
                 elements: call.work.elements,
                 ran_on: slot,
                 decision,

@@ -11,6 +11,7 @@ pub struct Unary {
     /// Documented bound in ULP.
     pub bound: f64,
     /// f(-x) = -f(x) bit for bit.
+    #[allow(dead_code)] // read by the tests, not by the example that includes this file
     pub odd: bool,
 }
 
@@ -41,7 +42,7 @@ fn acosh(x: f64) -> f64 {
 
 fn asinh(x: f64) -> f64 {
     let a = x.abs();
-    (a + a * a / (1.0 + (a * a + 1.0).sqrt())).ln_1p().copysign(x)
+    if a.is_infinite() { x } else { (a + a * a / (1.0 + (a * a + 1.0).sqrt())).ln_1p().copysign(x) }
 }
 
 fn atanh(x: f64) -> f64 {
@@ -59,15 +60,15 @@ pub const UNARY: [Unary; 20] = [
     unary("ln_1p", math::ln_1p, f64::ln_1p, 1.6, false),
     unary("sin", math::sin, f64::sin, 1.7, true),
     unary("cos", math::cos, f64::cos, 1.7, false),
-    unary("tan", math::tan, f64::tan, 2.75, true),
+    unary("tan", math::tan, f64::tan, 2.25, true),
     unary("asin", math::asin, f64::asin, 1.8, true),
     unary("acos", math::acos, f64::acos, 1.3, false),
     unary("atan", math::atan, f64::atan, 1.4, true),
     unary("sinh", math::sinh, f64::sinh, 1.8, true),
     unary("cosh", math::cosh, f64::cosh, 1.6, false),
     unary("tanh", math::tanh, f64::tanh, 1.2, true),
-    unary("asinh", math::asinh, asinh, 2.0, true),
-    unary("acosh", math::acosh, acosh, 2.5, false),
+    unary("asinh", math::asinh, asinh, 1.8, true),
+    unary("acosh", math::acosh, acosh, 2.2, false),
     unary("atanh", math::atanh, atanh, 1.2, true),
     unary("cbrt", math::cbrt, f64::cbrt, 1.0, true),
 ];

@@ -180,6 +180,7 @@ impl<'a> Lower<'a> {
     }
 
     /// A call of another kernel.
+    #[allow(clippy::needless_pass_by_value)] // token streams are moved into what is built from them
     fn dependency_call(
         &mut self,
         path: &Path,

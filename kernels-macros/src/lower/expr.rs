@@ -130,6 +130,16 @@ impl<'a> Lower<'a> {
                 return Ok(Twin { ir: self.node(ExprKind::Capture(at as u32), path), rust: name.to_token_stream() });
             }
         }
+        // rustc would say so too, but three times over.
+        let foreign = ["f64", "u64", "i64", "u128", "i128", "isize", "u8", "i8", "u16", "i16"];
+        if let Some(s) = path.path.segments.iter().find(|s| foreign.iter().any(|f| s.ident == f)) {
+            let ty = &s.ident;
+            return fail(
+                path,
+                format_args!("a constant of type `{ty}` is not usable in a kernel"),
+                "constants of kernels are `f32`, `u32`, `i32`, `bool` or `usize`: `std::f32::consts::PI`, `u32::MAX`",
+            );
+        }
         let at = self.constant(path.to_token_stream());
         let private = self.private();
         let rust = quote_spanned!(path.span()=> #private::ops::constant(#path));
@@ -179,6 +189,7 @@ impl<'a> Lower<'a> {
     }
 
     /// The twin's tokens of a binary operator.
+    #[allow(clippy::needless_pass_by_value)] // token streams are moved into what is built from them
     pub(super) fn operator(&self, op: BinOp, a: TokenStream, b: TokenStream, span: Span) -> TokenStream {
         let private = self.private();
         let call = |name: &str| {

@@ -122,6 +122,8 @@ impl<'a> Lower<'a> {
             }
             Pat::Tuple(tuple) => {
                 let syn::Expr::Tuple(values) = bare(init) else {
+                    // `x.sin_cos()` has an error of its own that says more.
+                    self.expr(init)?;
                     return fail(init, "a kernel has no tuple values", "write the parts: `let (a, b) = (x, y);`");
                 };
                 let types: Vec<Option<&Type>> = match ty {

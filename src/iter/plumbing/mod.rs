@@ -91,6 +91,7 @@ pub trait Consumer<Item>: Send + Sized {
 /// A consumer that can be cut without knowing where.
 pub trait UnindexedConsumer<I>: Consumer<I> {
     /// A consumer for the items to the left of what `self` will see from now on.
+    #[must_use]
     fn split_off_left(&self) -> Self;
 
     /// What joins the left result with this one.

@@ -1,0 +1,3 @@
+fn main() {
+    let _ = veda::kernel_fn!(|x| -> f32 { x });
+}

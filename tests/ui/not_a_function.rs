@@ -1,0 +1,4 @@
+#[veda::kernel]
+struct S;
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[veda::kernel]
+fn k(x: f32) -> f32 { x? }
+
+fn main() {}

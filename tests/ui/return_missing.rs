@@ -1,0 +1,4 @@
+#[veda::kernel]
+fn k(x: f32) { }
+
+fn main() {}

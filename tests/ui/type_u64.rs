@@ -1,0 +1,4 @@
+#[veda::kernel]
+fn k(x: u64) -> u32 { 1 }
+
+fn main() {}
