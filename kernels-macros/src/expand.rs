@@ -144,7 +144,7 @@ fn function(
     let ItemFn { attrs, vis, sig, .. } = item;
     let ident = &sig.ident;
     let output = &sig.output;
-    let inline = (!attrs.iter().any(|a| a.path().is_ident("inline"))).then(|| quote!(#[inline]));
+    let inline = (!attrs.iter().any(|a| a.path().is_ident("inline"))).then(|| quote!(#[inline(always)]));
     let generics = params.iter().zip(&header.params).filter_map(|(p, param)| {
         let (generic, ty) = (p.generic.as_ref()?, &param.ty);
         Some(quote!(#generic: #private::Arg<#ty>))
