@@ -50,7 +50,7 @@ pub fn expand(item: &ItemFn, header: &Header, lowered: &Lowered, options: &Optio
     let turbofish = (!plain.is_empty()).then(|| quote!(::<#(#plain),*>));
     let element = (header.ret != Ty::Usize).then(|| element(name, header, &params, turbofish.as_ref(), &private));
     let on = (header.ret != Ty::Usize).then(|| on(item, header, &params, &private));
-    let test = emit_twin_test(name, &params, options, veda);
+    let test = element.is_some().then(|| emit_twin_test(name, &params, options, veda));
     quote! {
         #function
 
