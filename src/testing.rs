@@ -128,7 +128,20 @@ impl Drawn for f32 {
 /// An edge, any, small or middling pattern of 32 bits.
 fn draw_bits(random: &mut Random, domain: Domain) -> u32 {
     const EDGES: [u32; 14] = [
-        0, 1, 2, 31, 32, 33, 0x00ff_ffff, 0x0100_0001, 0x7fff_ffff, 0x8000_0000, 0x8000_0001, 0xffff_fffe, u32::MAX, 40,
+        0,
+        1,
+        2,
+        31,
+        32,
+        33,
+        0x00ff_ffff,
+        0x0100_0001,
+        0x7fff_ffff,
+        0x8000_0000,
+        0x8000_0001,
+        0xffff_fffe,
+        u32::MAX,
+        40,
     ];
     if domain == Domain::Tame {
         return 1 + random.below(8);

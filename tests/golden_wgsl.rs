@@ -8,7 +8,8 @@ use veda::kernel::pipe::Pipe;
 use veda::kernel::terminal::Terminal;
 
 fn validate(name: &str, text: &str) {
-    let module = naga::front::wgsl::parse_str(text).unwrap_or_else(|e| panic!("{name}: {}\n{text}", e.emit_to_string(text)));
+    let module =
+        naga::front::wgsl::parse_str(text).unwrap_or_else(|e| panic!("{name}: {}\n{text}", e.emit_to_string(text)));
     naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::all())
         .validate(&module)
         .unwrap_or_else(|e| panic!("{name}: {e:?}\n{text}"));
@@ -24,7 +25,8 @@ fn golden(name: &str, text: &str, pipe: &Pipe<'_>) {
     if std::env::var_os("VEDA_BLESS").is_some() {
         std::fs::write(&path, text).unwrap();
     }
-    let expected = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}; VEDA_BLESS=1 writes it", path.display()));
+    let expected =
+        std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}; VEDA_BLESS=1 writes it", path.display()));
     assert!(expected == text, "{name}: the text changed; read it, then VEDA_BLESS=1\n{text}");
 }
 

@@ -106,7 +106,8 @@ fn powers_are_within_a_few_ulp() {
 
 #[test]
 fn quotients_are_within_the_bound_of_wgsl() {
-    let report = twin::<bounded::quotient, (f32, f32)>().tolerance(2.5 * f64::from(f32::EPSILON)).domain(Domain::Tame).run();
+    let report =
+        twin::<bounded::quotient, (f32, f32)>().tolerance(2.5 * f64::from(f32::EPSILON)).domain(Domain::Tame).run();
     assert!(report.skipped.is_some() || report.compared > 8000, "{report}");
 }
 
