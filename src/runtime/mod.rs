@@ -150,6 +150,11 @@ impl Runtime {
         &self.inner.pool
     }
 
+    /// The place that the settings prefer, e.g. the GPU that they demand.
+    pub(crate) fn preferred_place(&self) -> Option<Place> {
+        self.inner.preferred()
+    }
+
     /// The settings.
     pub fn config(&self) -> &Config {
         &self.inner.config
