@@ -13,7 +13,7 @@
 //! # What counts as equal
 //! Integers and bools: the same bits. Floats `c` and `g`: NaN equals NaN; else
 //! `|c - g| <= tolerance * (max(|c|, |g|) + s)`, where `s` is the largest finite float argument of the invocation by
-//! magnitude. By default `tolerance = (4 + 2 * ops) * 2^-23` with the float operations that the kernel is expected to
+//! magnitude, or 0 if the tolerance was written by the user. By default `tolerance = (4 + 2 * ops) * 2^-23` with the float operations that the kernel is expected to
 //! execute: each may round differently by one unit in the last place (`a * b + c` may be fused), doubled because an
 //! error passes through what follows. Two numbers below the smallest normal one are equal, since a device may flush
 //! them. The rule knows no intermediate result: a kernel that cancels (`x * x - y * y`) or overflows on the way needs
@@ -33,7 +33,7 @@ use crate::kernel::arg::{Elements, Position, Source, Uniform, Whole};
 use crate::kernel::assemble;
 use crate::kernel::assemble::Checks;
 use crate::kernel::bound::Bound;
-use crate::kernel::desc::ElementKernel;
+use crate::kernel::desc::{ElementKernel, KernelDesc};
 use crate::kernel::pipe::Pipe;
 use crate::kernel::scalar::{Scalar, Value32};
 use crate::kernel::terminal::Terminal;
@@ -348,13 +348,53 @@ where
 /// # Panics
 /// As [`Twin::run`].
 #[doc(hidden)]
-pub fn twin_test<K, P>()
+pub fn twin_test<K, P>(tolerance: Option<f64>) -> Report
 where
     K: ElementKernel<P>,
     P: Sample,
 {
-    let report = twin::<K, P>().run();
-    println!("{report}"); // shown by the test harness on demand
+    Twin { tolerance, ..twin::<K, P>() }.run()
+}
+
+/// The comparison of one kernel's twins, entered into a list by `#[kernel]` in builds with `cfg(test)`.
+#[derive(Debug)]
+pub struct TwinCheck {
+    /// The kernel.
+    pub kernel: &'static KernelDesc,
+    /// Runs both twins on drawn inputs and compares.
+    pub run: fn() -> Report,
+}
+inventory::collect!(TwinCheck);
+
+/// Compares the twins of every kernel of this test program (those marked `no_test` excepted), the user's included:
+///
+/// ```
+/// #[test]
+/// fn kernels_agree() {
+///     for report in veda::testing::check_all() {
+///         println!("{report}");
+///     }
+/// }
+/// ```
+///
+/// # Panics
+/// After all have run, with the messages of every kernel whose twins differ; see [`Twin::run`].
+pub fn check_all() -> Vec<Report> {
+    let mut reports = Vec::new();
+    let mut failures = Vec::new();
+    for check in inventory::iter::<TwinCheck> {
+        match catch_unwind(check.run) {
+            Ok(report) => reports.push(report),
+            Err(payload) => {
+                let text = payload.downcast_ref::<String>().cloned();
+                let text = text.or_else(|| payload.downcast_ref::<&str>().map(|&s| s.to_owned()));
+                failures.push(text.unwrap_or_else(|| format!("kernel `{}` panicked", check.kernel.path)));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{} kernels fail:\n{}", failures.len(), failures.join("\n"));
+    reports.sort_by(|a, b| a.kernel.cmp(&b.kernel));
+    reports
 }
 
 impl<K, P> Twin<K, P>
@@ -415,7 +455,7 @@ where
                 }
                 let ops = counts.float_add + counts.float_mul + counts.float_div + counts.float_sqrt;
                 let tolerance = self.tolerance.unwrap_or((4.0 + 2.0 * ops) * f64::from(f32::EPSILON));
-                compare(runtime, &bound, &pipe, sources, tolerance, &mut report);
+                compare(runtime, &bound, &pipe, sources, (tolerance, self.tolerance.is_some()), &mut report);
             }
         }
         report
@@ -427,7 +467,7 @@ fn compare<K, P>(
     bound: &Bound<K, P::Source>,
     pipe: &Pipe<'_>,
     sources: P::Source,
-    tolerance: f64,
+    (tolerance, strict): (f64, bool),
     report: &mut Report,
 ) where
     K: ElementKernel<P>,
@@ -458,7 +498,9 @@ fn compare<K, P>(
     let mut first = None;
     let mut worst = None;
     for (at, (c, g)) in cpu.iter().zip(&gpu).enumerate() {
-        let difference = difference(c.value(), g.value(), || P::scale(sources, at)) / tolerance;
+        // A tolerance that somebody wrote is relative to the result alone.
+        let scale = || if strict { 0.0 } else { P::scale(sources, at) };
+        let difference = difference(c.value(), g.value(), scale) / tolerance;
         if difference > 1.0 {
             wrong += 1;
             first.get_or_insert(at);

@@ -1,8 +1,8 @@
 //! Kernels call kernels by ordinary paths; closures capture scalars; the registry knows both.
 #![allow(missing_docs)]
 
-use veda::kernel::pipe::Operand;
 use veda::__private::{Kernel, Value, find};
+use veda::kernel::pipe::Operand;
 
 const GAIN: f32 = 1.5;
 

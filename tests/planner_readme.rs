@@ -26,7 +26,8 @@ fn the_worked_example_is_right() {
     assert!((1_325..=1_335).contains(&microseconds(Place::Cpu)), "{heavy:?}");
     assert!((314..=318).contains(&microseconds(Place::Gpu(0))), "{heavy:?}");
 
-    let light = decide(&model, &work(1.0), &residency, &candidates).with_flip(&model, &work(1.0), &residency, &candidates);
+    let light =
+        decide(&model, &work(1.0), &residency, &candidates).with_flip(&model, &work(1.0), &residency, &candidates);
     assert_eq!(light.place, Place::Cpu);
     assert!(light.estimate(Place::Cpu).unwrap().mean_ns < 20_000, "{light:?}");
     assert_eq!(light.flip.unwrap().gpu_from, None);
