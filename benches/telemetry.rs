@@ -31,17 +31,17 @@ fn main() {
     head("Routed calls: telemetry off and on", &["kernel", "elements", "off", "on", "more", "of minima"]);
     for n in [100usize, 10_000, 1_000_000] {
         let x: Vec<f32> = (0..n).map(|i| i as f32 * 0.001).collect();
-        let mut line = |name: &str, off: &mut dyn FnMut(), on: &mut dyn FnMut()| {
+        let line = |name: &str, off: &mut dyn FnMut(), on: &mut dyn FnMut()| {
             let t = compare(mode, &mut [off, on]);
             let percent = |a: f64, b: f64| format!("{:+.1} %", 100.0 * (b / a - 1.0));
             let (median, min) = (percent(t[0].median, t[1].median), percent(t[0].min, t[1].min));
             row(&[&name, &n, &time(t[0].median), &time(t[1].median), &median, &min]);
         };
         line("polynomial", &mut || drop(black_box(polynomial::on(&x).route(&off))), &mut || {
-            drop(black_box(polynomial::on(&x).route(&on)))
+            drop(black_box(polynomial::on(&x).route(&on)));
         });
         line("sin * exp", &mut || drop(black_box(sin_exp::on(&x).route(&off))), &mut || {
-            drop(black_box(sin_exp::on(&x).route(&on)))
+            drop(black_box(sin_exp::on(&x).route(&on)));
         });
     }
 
@@ -50,7 +50,7 @@ fn main() {
     let t = compare(
         mode,
         &mut [&mut || rayon::scope(|s| (0..1000).for_each(|i| s.spawn(move |_| _ = black_box(i)))), &mut || {
-            veda::scope(|s| (0..1000).for_each(|i| s.spawn(move || _ = black_box(i))))
+            veda::scope(|s| (0..1000).for_each(|i| s.spawn(move || _ = black_box(i))));
         }],
     );
     row(&[&"1000 tasks", &time(t[0].median), &time(t[1].median), &format!("{:.2}", t[1].median / t[0].median)]);

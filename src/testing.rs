@@ -369,11 +369,9 @@ inventory::collect!(TwinCheck);
 /// Compares the twins of every kernel of this test program (those marked `no_test` excepted), the user's included:
 ///
 /// ```
-/// #[test]
-/// fn kernels_agree() {
-///     for report in veda::testing::check_all() {
-///         println!("{report}");
-///     }
+/// // the body of a `#[test]` function; here without kernels of its own:
+/// for report in veda::testing::check_all() {
+///     println!("{report}");
 /// }
 /// ```
 ///

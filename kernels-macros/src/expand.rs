@@ -271,9 +271,10 @@ fn emit_twin_check(
             tokens.parse().unwrap_or_default()
         })
         .collect();
-    let tolerance = match &options.tolerance {
-        Some(tolerance) => quote!(::core::option::Option::Some(#tolerance)),
-        None => quote!(::core::option::Option::None),
+    let tolerance = if let Some(tolerance) = &options.tolerance {
+        quote!(::core::option::Option::Some(#tolerance))
+    } else {
+        quote!(::core::option::Option::None)
     };
     let run = quote!(#veda::testing::twin_test::<#name, (#(#types,)*)>(#tolerance));
     let check = quote! {

@@ -15,6 +15,7 @@ use crate::telemetry::TaskSnapshot;
 pub(crate) struct Model {
     pub(crate) cost: CostModel,
     /// Whether the search for GPUs has been taken into account.
+    #[cfg_attr(not(feature = "gpu"), allow(dead_code))] // only devices read it
     pub(crate) complete: bool,
     /// The file's numbers, if a file was found.
     measured: Option<(PathBuf, Profile)>,

@@ -19,6 +19,7 @@ use crate::telemetry::{Batch, DeviceMetrics};
 #[derive(Debug)]
 pub enum Routed {
     /// A device ran it; the sink has the result.
+    #[cfg_attr(not(feature = "gpu"), allow(dead_code))]
     Done,
     /// The caller runs the CPU twin (and forgets what the sink received), then finishes the ticket.
     Cpu(Ticket),
