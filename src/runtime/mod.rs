@@ -1,5 +1,10 @@
 //! Owns the pool, the devices and the planner's state, and turns a decision into work.
 
+#![cfg_attr(
+    not(feature = "gpu"),
+    allow(clippy::unused_self, clippy::trivially_copy_pass_by_ref, clippy::unnecessary_wraps) // signatures that devices give a meaning
+)]
+
 pub(crate) mod costs;
 pub(crate) mod custom;
 pub(crate) mod global;
