@@ -1,0 +1,45 @@
+// match_bool (Collect)
+alias VedaT = u32;
+struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
+struct VedaParams {
+    n: u32,
+    base: u32,
+    width: u32,
+    height: u32,
+    u0: u32,
+}
+@group(0) @binding(0) var<uniform> veda: VedaParams;
+@group(0) @binding(1) var<storage, read> b0: array<u32>;
+@group(0) @binding(2) var<storage, read_write> veda_out: array<VedaT>;
+fn match_bool_0(x_0: u32, flag_1: bool) -> u32 {
+    var y_2: u32;
+    if (flag_1) {
+        y_2 = x_0;
+    } else {
+        y_2 = ~x_0;
+    }
+    let tmp1 = x_0 & 3u;
+    if (tmp1 == 0u) {
+        return y_2;
+    } else {
+        return y_2 + 1u;
+    }
+    return u32();
+}
+fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
+    let s0 = match_bool_0(b0[i], (veda.u0 != 0u));
+    return s0;
+}
+// One element per invocation.
+@compute @workgroup_size(256)
+fn veda_map(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = (group.y * groups.x + group.x) * 256u + lane;
+    if (i < veda.n) {
+        var keep = true;
+        veda_out[i] = veda_element(i, &keep);
+    }
+}
