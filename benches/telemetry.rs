@@ -31,7 +31,7 @@ fn main() {
     head("Routed calls: telemetry off and on", &["kernel", "elements", "off", "on", "more", "of minima"]);
     for n in [100usize, 10_000, 1_000_000] {
         let x: Vec<f32> = (0..n).map(|i| i as f32 * 0.001).collect();
-        let mut line = |name: &str, off: &mut dyn FnMut(), on: &mut dyn FnMut()| {
+        let line = |name: &str, off: &mut dyn FnMut(), on: &mut dyn FnMut()| {
             let t = compare(mode, &mut [off, on]);
             let percent = |a: f64, b: f64| format!("{:+.1} %", 100.0 * (b / a - 1.0));
             let (median, min) = (percent(t[0].median, t[1].median), percent(t[0].min, t[1].min));
