@@ -198,8 +198,9 @@ impl CostModel {
         let residual = self.residuals.entry(key).or_insert(Residual::new(sigma0));
         let before = residual.mean;
         let base = t.exec.max(1) as f64 / before.exp();
-        // What is left for execution; at least a tenth of its prediction, where the fixed part was overestimated.
-        let exec = (observed - fixed).max(0.1 * t.exec.max(1) as f64);
+        // What is left for execution; at least a tenth of the base, where the fixed part was overestimated. (A tenth of
+        // the prediction would shrink by ten again with every such call, without end.)
+        let exec = (observed - fixed).max(0.1 * base);
         let share = (exec / observed).clamp(0.02, 1.0);
         residual.observe(exec / base, self.noise / share);
         let moved = (residual.mean - before).abs() > 0.02;
