@@ -103,7 +103,9 @@ fn line<'a>(
     let times = compare(mode, &mut candidates);
     let mut rest = times[1..].iter();
     let mut cells = |has: bool| match rest.next().filter(|_| has) {
-        Some(t) => (time(t.median), format!("{:.2}", t.median / times[0].median), format!("{:.2}", t.min / times[0].min)),
+        Some(t) => {
+            (time(t.median), format!("{:.2}", t.median / times[0].median), format!("{:.2}", t.min / times[0].min))
+        }
         None => ("-".to_owned(), "-".to_owned(), "-".to_owned()),
     };
     let chain = if has_chain { cells(true) } else { ("-".into(), "-".into(), "-".into()) };
@@ -153,13 +155,7 @@ fn table(mode: Mode, n: usize) {
         Some(&mut || _ = black_box(chains::map_sum(&x, square))),
         None,
     );
-    line(
-        mode,
-        "sum",
-        &mut || _ = black_box(peer::sum(&x)),
-        Some(&mut || _ = black_box(chains::sum(&x))),
-        None,
-    );
+    line(mode, "sum", &mut || _ = black_box(peer::sum(&x)), Some(&mut || _ = black_box(chains::sum(&x))), None);
     if n == N {
         let src = &y[..SIDE * SIDE];
         let side = SIDE as u32;

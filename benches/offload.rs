@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use support::kernels::{ITERATIONS, mandelbrot, polynomial, saxpy, sin_exp, unsharp};
 use support::{Mode, compare, head, row, time};
-use veda::prelude::{Config, DeviceChoice, GpuKernel, Place};
 use veda::Runtime;
+use veda::prelude::{Config, DeviceChoice, GpuKernel, Place};
 
 /// A size is left out once one call of a device took longer.
 const LONGEST: Duration = Duration::from_millis(400);

@@ -132,7 +132,7 @@ fn main() {
         _ = black_box(vedas::fib(black_box(25)));
     });
     pair("scope with 1000 tasks", &mut rayons::tasks, &mut vedas::tasks);
-    pair("spawn and wait", &mut || round_trip(|f| rayons::spawn(f)), &mut || round_trip(|f| vedas::spawn(f)));
+    pair("spawn and wait", &mut || round_trip(rayons::spawn), &mut || round_trip(vedas::spawn));
     if mode == Mode::Full {
         let mut criterion = Criterion::default().configure_from_args();
         statistics(&mut criterion, &xs);

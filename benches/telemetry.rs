@@ -37,26 +37,21 @@ fn main() {
             let (median, min) = (percent(t[0].median, t[1].median), percent(t[0].min, t[1].min));
             row(&[&name, &n, &time(t[0].median), &time(t[1].median), &median, &min]);
         };
-        line(
-            "polynomial",
-            &mut || drop(black_box(polynomial::on(&x).route(&off))),
-            &mut || drop(black_box(polynomial::on(&x).route(&on))),
-        );
-        line(
-            "sin * exp",
-            &mut || drop(black_box(sin_exp::on(&x).route(&off))),
-            &mut || drop(black_box(sin_exp::on(&x).route(&on))),
-        );
+        line("polynomial", &mut || drop(black_box(polynomial::on(&x).route(&off))), &mut || {
+            drop(black_box(polynomial::on(&x).route(&on)));
+        });
+        line("sin * exp", &mut || drop(black_box(sin_exp::on(&x).route(&off))), &mut || {
+            drop(black_box(sin_exp::on(&x).route(&on)));
+        });
     }
 
     let feature = if cfg!(feature = "telemetry") { "on" } else { "off" };
     head(&format!("Pool tasks, cargo feature `telemetry` {feature}"), &["what", "Rayon", "veda", "ratio"]);
     let t = compare(
         mode,
-        &mut [
-            &mut || rayon::scope(|s| (0..1000).for_each(|i| s.spawn(move |_| _ = black_box(i)))),
-            &mut || veda::scope(|s| (0..1000).for_each(|i| s.spawn(move || _ = black_box(i)))),
-        ],
+        &mut [&mut || rayon::scope(|s| (0..1000).for_each(|i| s.spawn(move |_| _ = black_box(i)))), &mut || {
+            veda::scope(|s| (0..1000).for_each(|i| s.spawn(move || _ = black_box(i))));
+        }],
     );
     row(&[&"1000 tasks", &time(t[0].median), &time(t[1].median), &format!("{:.2}", t[1].median / t[0].median)]);
 
@@ -78,6 +73,13 @@ fn main() {
             ],
         );
         let (std, rayon, veda) = (t[0].median, t[1].median, t[2].median);
-        row(&[&n, &time(std), &time(rayon), &time(veda), &time((veda - std).max(0.0)), &format!("{:.2}", veda / rayon)]);
+        row(&[
+            &n,
+            &time(std),
+            &time(rayon),
+            &time(veda),
+            &time((veda - std).max(0.0)),
+            &format!("{:.2}", veda / rayon),
+        ]);
     }
 }

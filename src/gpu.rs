@@ -194,6 +194,7 @@ impl<K: GpuKernel> GpuKernel for OnDevice<K> {
 
 /// One binding of a hand-written kernel.
 #[derive(Debug)]
+#[cfg_attr(not(feature = "gpu"), allow(dead_code))] // only devices read it
 pub(crate) enum Slot<'a> {
     Input(&'a [u8]),
     Uniform(Vec<u8>),

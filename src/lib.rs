@@ -40,6 +40,7 @@ mod runtime;
 pub mod slice;
 mod source;
 pub mod telemetry;
+pub mod testing;
 pub mod vec;
 
 pub use config::{Config, ConfigBuilder, DeviceChoice};

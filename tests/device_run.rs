@@ -307,7 +307,7 @@ fn prepare_builds_in_the_background() {
     assert_eq!(device.prepare(&shader), PipelineState::Building);
     let start = Instant::now();
     while device.prepare(&shader) != PipelineState::Ready {
-        assert!(start.elapsed() < Duration::from_secs(60), "it never becomes ready");
+        assert!(start.elapsed() < Duration::from_mins(1), "it never becomes ready");
         std::thread::sleep(Duration::from_millis(1));
     }
     assert!(device.is_ready(shader.key));

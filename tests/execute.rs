@@ -55,3 +55,10 @@ fn math_agrees() {
     println!("worst {worst}");
     assert!(worst < 1e-6);
 }
+
+#[test]
+fn twins_agree() {
+    for report in veda::testing::check_all() {
+        println!("{report}");
+    }
+}

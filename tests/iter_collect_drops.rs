@@ -69,8 +69,8 @@ fn a_panic_drops_what_was_not_visited() {
 fn skipped_taken_and_zipped_away_items_are_dropped() {
     let alive = AtomicIsize::new(0);
     let make = || (0..100).map(|i| Counted::new(&alive, i)).collect::<Vec<_>>();
-    assert_eq!(make().into_par_iter().skip(60).map(|item| item.1).sum::<usize>(), (60..100).sum());
-    assert_eq!(make().into_par_iter().take(60).map(|item| item.1).sum::<usize>(), (0..60).sum());
+    assert_eq!(make().into_par_iter().skip(60).map(|item| item.1).sum::<usize>(), (60..100).sum::<usize>());
+    assert_eq!(make().into_par_iter().take(60).map(|item| item.1).sum::<usize>(), (0..60).sum::<usize>());
     assert_eq!(make().into_par_iter().zip(0..7u8).with_max_len(2).map(|(item, _)| item.1).sum::<usize>(), 21);
     assert_eq!(make().into_par_iter().step_by(9).chunks(2).rev().map(|pair| pair.len()).sum::<usize>(), 12);
     drop(make().into_par_iter());

@@ -1,4 +1,5 @@
 //! Chains of kernels describe themselves; chains with an ordinary closure do not.
+#![allow(clippy::trivially_copy_pass_by_ref)] // the signatures that iterators want
 #![allow(missing_docs)]
 
 use veda::__private::inventory;

@@ -1,4 +1,5 @@
 //! Every adapter and terminal operation against the standard library's iterators.
+#![allow(clippy::format_collect)] // the shortest way to a reference value
 #![allow(missing_docs)]
 
 use std::collections::HashMap;

@@ -2,6 +2,7 @@
 #![allow(missing_docs)]
 
 use veda::__private::{Kernel, Value, find};
+use veda::kernel::pipe::Operand;
 
 const GAIN: f32 = 1.5;
 
@@ -81,7 +82,8 @@ fn the_registry_knows_functions() {
     assert_eq!(find(&plain).map(|(d, _)| d.name), Some("plain"));
     assert_eq!(find(&inner::length::<(&f32, &f32)>).map(|(d, _)| d.name), Some("length"));
     assert!(find(&|x: f32| square(x)).is_none());
-    assert!(find(&f32::sqrt).is_none());
+    assert_eq!(find(&f32::sqrt).map(|(d, _)| d.name), Some("sqrt"));
+    assert!(find(&f32::to_radians).is_none());
 }
 
 #[test]
@@ -107,6 +109,7 @@ fn closures_are_found_with_their_captures() {
     // In the order of their first use.
     assert_eq!(captures, [Value::U32(3), Value::F32(2.0)]);
     let none = veda::kernel_fn!(|x: f32| -> f32 { -x });
+    assert_eq!(none(1.0), -1.0); // a use fixes its argument: `f32` or `&f32`
     assert_eq!(find(&none).map(|(_, c)| c), Some(vec![]));
     assert!(find(&|x: f32| a * x).is_none());
 }
@@ -115,9 +118,10 @@ fn closures_are_found_with_their_captures() {
 fn on_binds_scalars_slices_and_positions() {
     let xs = vec![1.0f32, 2.0];
     let bound = calls::on(&xs, 1, &xs);
-    assert_eq!(bound.sources.0.0.len(), 2);
-    assert_eq!(bound.sources.1.0, 1);
-    assert_eq!(bound.sources.2.0.len(), 2);
+    let pipe = bound.pipe().unwrap();
+    assert_eq!(pipe.buffers.iter().map(|b| b.len).collect::<Vec<_>>(), [2, 2]);
+    assert!(pipe.stages[0].args.contains(&Operand::Uniform(Value::U32(1))), "{:?}", pipe.stages[0].args);
     let pair = inner::length::on((&xs, 2.0));
-    assert_eq!(pair.sources.0.0.0.len(), 2);
+    let operand = Operand::Tuple(vec![Operand::Element(0), Operand::Uniform(Value::F32(2.0))]);
+    assert_eq!(pair.pipe().unwrap().stages[0].args, [operand]);
 }

@@ -144,3 +144,13 @@ fn closures_stay_on_the_cpu() {
     let sum: f32 = on_gpu(0, || xs.par_iter().map(|x| x + 1.0).sum());
     assert_eq!(sum, 2000.0);
 }
+
+#[test]
+fn twins_agree() {
+    let reports = veda::testing::check_all();
+    assert!(reports.len() >= 8, "{reports:?}");
+    for report in reports {
+        println!("{report}");
+        assert!(report.compared > 0 || report.skipped.is_some(), "{report}");
+    }
+}

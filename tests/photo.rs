@@ -7,16 +7,19 @@ use std::process::{Command, Output};
 use image::{ColorType, ImageReader};
 
 /// The example beside this test binary (`target/PROFILE/deps/..` -> `target/PROFILE/examples`); `cargo test` builds it.
-fn photo(device: &str, args: &[&OsStr]) -> Output {
+fn command(device: &str, args: &[&OsStr]) -> Command {
     let mut path = std::env::current_exe().unwrap();
     path.pop();
     path.pop();
     let path = path.join("examples").join(format!("photo{}", std::env::consts::EXE_SUFFIX));
-    Command::new(&path)
-        .args(args)
-        .env("VEDA_DEVICE", device)
-        .output()
-        .unwrap_or_else(|e| panic!("{}: {e}; `cargo build --examples` makes it", path.display()))
+    assert!(path.exists(), "{} is missing; `cargo build --examples` makes it", path.display());
+    let mut command = Command::new(path);
+    command.args(args).env("VEDA_DEVICE", device);
+    command
+}
+
+fn photo(device: &str, args: &[&OsStr]) -> Output {
+    command(device, args).output().unwrap()
 }
 
 fn data(name: &str) -> PathBuf {
@@ -105,4 +108,27 @@ fn reports_an_output_that_cannot_be_written() {
     let run = photo("cpu", &[data("astronaut.png").as_os_str(), dir.path().join("no/such/dir.png").as_os_str()]);
     assert!(!run.status.success());
     assert!(String::from_utf8_lossy(&run.stderr).starts_with("photo: cannot write "));
+}
+
+/// Killed at any moment, the program leaves the old picture or the new one under the name, and the next run works.
+#[test]
+fn killed_in_mid_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let (input, output) = (data("astronaut.png"), dir.path().join("out.png"));
+    developed("cpu", &input, &output);
+    let whole = std::fs::read(&output).unwrap();
+    for milliseconds in [0, 5, 20, 40, 60, 80, 100, 150] {
+        std::fs::write(&output, b"precious").unwrap();
+        let mut run = command("cpu", &[input.as_os_str(), output.as_os_str()])
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+        run.kill().unwrap();
+        run.wait().unwrap();
+        let left = std::fs::read(&output).unwrap();
+        assert!(left == b"precious" || left == whole, "{} bytes after {milliseconds} ms", left.len());
+    }
+    developed("cpu", &input, &output);
+    assert_eq!(std::fs::read(&output).unwrap(), whole);
 }

@@ -8,7 +8,7 @@ use veda_kernels_ir::ast::Ty;
 use crate::encode;
 use crate::function::Header;
 use crate::lower::Lowered;
-use crate::options::Options;
+use crate::options::{Options, Twins};
 use crate::signature::{Param, Shape, rust_name};
 
 /// One parameter in the expansion.
@@ -50,7 +50,7 @@ pub fn expand(item: &ItemFn, header: &Header, lowered: &Lowered, options: &Optio
     let turbofish = (!plain.is_empty()).then(|| quote!(::<#(#plain),*>));
     let element = (header.ret != Ty::Usize).then(|| element(name, header, &params, turbofish.as_ref(), &private));
     let on = (header.ret != Ty::Usize).then(|| on(item, header, &params, &private));
-    let test = emit_twin_test(name, &params, options, veda);
+    let (test, check) = if element.is_some() { emit_twin_check(name, &params, options, veda) } else { <_>::default() };
     quote! {
         #function
 
@@ -70,6 +70,7 @@ pub fn expand(item: &ItemFn, header: &Header, lowered: &Lowered, options: &Optio
             #private::inventory::submit! {
                 #private::Registered { ids: || ::std::vec![#ids], desc: &DESC }
             }
+            #check
         };
 
         #(#cfgs)*
@@ -255,24 +256,45 @@ fn on(item: &ItemFn, header: &Header, params: &[Expanded], private: &TokenStream
     }
 }
 
-/// The test of both twins; only on request until it is the default under `cfg(test)`.
-fn emit_twin_test(name: &Ident, params: &[Expanded], options: &Options, veda: &TokenStream) -> TokenStream {
-    if !options.test {
-        return TokenStream::new();
-    }
-    let module = format_ident!("veda_kernel_{}", name.to_string().trim_start_matches("r#"));
-    let types = params.iter().map(|p| {
-        let tokens = p.plain.to_string().replace("'veda", "'static");
-        tokens.parse::<TokenStream>().unwrap_or_default()
-    });
-    quote! {
+/// What compares the twins under `cfg(test)`: a test of its own if the option `test` asks for one, and (unless `no_test`)
+/// an entry in the list that `veda::testing::check_all` goes through, which also reaches kernels in function bodies.
+fn emit_twin_check(
+    name: &Ident,
+    params: &[Expanded],
+    options: &Options,
+    veda: &TokenStream,
+) -> (TokenStream, TokenStream) {
+    let types: Vec<TokenStream> = params
+        .iter()
+        .map(|p| {
+            let tokens = p.plain.to_string().replace("'veda", "'static");
+            tokens.parse().unwrap_or_default()
+        })
+        .collect();
+    let tolerance = if let Some(tolerance) = &options.tolerance {
+        quote!(::core::option::Option::Some(#tolerance))
+    } else {
+        quote!(::core::option::Option::None)
+    };
+    let run = quote!(#veda::testing::twin_test::<#name, (#(#types,)*)>(#tolerance));
+    let check = quote! {
+        #[cfg(test)]
+        #veda::__private::inventory::submit! {
+            #veda::testing::TwinCheck { kernel: &DESC, run: || #run }
+        }
+    };
+    let function = format_ident!("veda_twin_test_{}", name.to_string().trim_start_matches("r#"));
+    let test = quote! {
         #[cfg(test)]
         #[allow(non_snake_case)]
-        mod #module {
-            #[test]
-            fn twins_agree() {
-                #veda::testing::twin_test::<super::#name, (#(#types,)*)>();
-            }
+        #[test]
+        fn #function() {
+            #run;
         }
+    };
+    match options.twins {
+        Twins::Unlisted => (TokenStream::new(), TokenStream::new()),
+        Twins::Listed => (TokenStream::new(), check),
+        Twins::Tested => (test, check),
     }
 }

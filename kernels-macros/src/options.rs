@@ -1,12 +1,23 @@
-//! `#[kernel(exact, crate = path, test, no_test)]`.
+//! `#[kernel(exact, crate = path, test, no_test, tolerance = 1e-4)]`.
 
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::{Ident, Path, Token};
+use syn::{Ident, LitFloat, Path, Token};
 
 use crate::error::{error, fail};
+
+/// How the twins are compared under `cfg(test)`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Twins {
+    /// By `veda::testing::check_all`.
+    Listed,
+    /// By a test of the kernel's own, too.
+    Tested,
+    /// Not at all.
+    Unlisted,
+}
 
 /// What the attribute asks for.
 pub struct Options {
@@ -14,13 +25,15 @@ pub struct Options {
     pub exact: bool,
     /// Where the crate `veda` is.
     pub veda: TokenStream,
-    /// Whether to emit a test of both twins.
-    pub test: bool,
+    /// Whether the twins are compared in tests.
+    pub twins: Twins,
+    /// The relative tolerance of that comparison, if one is written.
+    pub tolerance: Option<LitFloat>,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { exact: false, veda: quote!(::veda), test: false }
+        Options { exact: false, veda: quote!(::veda), twins: Twins::Listed, tolerance: None }
     }
 }
 
@@ -48,14 +61,20 @@ impl Options {
                     if tested.as_ref().is_some_and(|other| *other != name) {
                         return fail(&name, "`test` and `no_test` exclude each other", "keep one of them");
                     }
-                    options.test = name == "test";
+                    options.twins = if name == "test" { Twins::Tested } else { Twins::Unlisted };
                     tested = Some(name);
+                }
+                "tolerance" => {
+                    let help = "`tolerance = 1e-4`, relative to the larger result";
+                    input.parse::<Token![=]>().map_err(|_| error(&name, "`tolerance` needs a number", help))?;
+                    options.tolerance =
+                        Some(input.parse().map_err(|_| error(&name, "`tolerance` needs a float literal", help))?);
                 }
                 other => {
                     return fail(
                         &name,
                         format_args!("unknown option `{other}`"),
-                        "the options are `exact`, `crate = path`, `test` and `no_test`",
+                        "the options are `exact`, `crate = path`, `test`, `no_test` and `tolerance = 1e-4`",
                     );
                 }
             }

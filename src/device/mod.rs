@@ -39,6 +39,7 @@ mod adapter;
 pub mod budget;
 mod counters;
 mod error;
+pub(crate) mod exit;
 mod job;
 mod open;
 mod pipelines;

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::counters::add;
 use super::error::{DeviceError, panic_message, scoped};
+use super::exit::Working;
 use super::job::{Shader, Slot};
 use super::{Shared, nanos};
 
@@ -40,7 +41,8 @@ enum Entry {
 #[derive(Debug, Default)]
 struct State {
     entries: HashMap<u64, Entry>,
-    line: VecDeque<Arc<Shader>>,
+    /// With a mark that the process must not end under the build.
+    line: VecDeque<(Arc<Shader>, Working)>,
     closed: bool,
 }
 
@@ -63,7 +65,7 @@ impl Pipelines {
             Some(Entry::Building) => PipelineState::Building,
             None => {
                 state.entries.insert(shader.key, Entry::Building);
-                state.line.push_back(Arc::clone(shader));
+                state.line.push_back((Arc::clone(shader), Working::begin()));
                 self.changed.notify_all();
                 PipelineState::Building
             }
@@ -117,14 +119,14 @@ impl Pipelines {
     /// The build thread: ends when the device is dropped, after the build in progress.
     pub(super) fn build_loop(&self, shared: &Shared) {
         loop {
-            let shader = {
+            let (shader, _working) = {
                 let mut state = self.lock();
                 loop {
                     if state.closed {
                         return;
                     }
                     match state.line.pop_front() {
-                        Some(shader) => break shader,
+                        Some(next) => break next,
                         None => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
                     }
                 }

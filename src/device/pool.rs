@@ -342,7 +342,7 @@ mod tests {
         while bytes < 1 << 40 {
             for bytes in [bytes - 1, bytes, bytes + 1] {
                 let class = size_class(bytes);
-                assert!(class >= bytes && class % 4 == 0, "{bytes} -> {class}");
+                assert!(class >= bytes && class.is_multiple_of(4), "{bytes} -> {class}");
                 assert!(class <= (bytes + bytes / 4 + 4).max(256), "{bytes} -> {class}");
                 assert_eq!(size_class(class), class, "a class is its own class");
             }

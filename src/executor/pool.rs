@@ -38,6 +38,11 @@ impl PoolConfig {
     pub fn with_threads(num_threads: usize) -> Self {
         Self { num_threads, ..Self::default() }
     }
+    /// Whether both make the same pool. Functions cannot be compared: with one there, they differ.
+    fn same(&self, other: &Self) -> bool {
+        let plain = |c: &Self| c.thread_name.is_none() && c.start_handler.is_none() && c.exit_handler.is_none();
+        plain(self) && plain(other) && self.num_threads == other.num_threads && self.stack_size == other.stack_size
+    }
     pub(crate) fn name_of(&self, index: usize) -> String {
         // A name with a NUL would make the thread builder panic.
         self.thread_name.as_ref().map_or_else(|| format!("veda-{index}"), |name| name(index).replace('\0', ""))
@@ -300,14 +305,14 @@ impl Slot {
     }
 }
 
-/// Sets how the global pool will be made. Starts nothing.
+/// Sets how the global pool will be made. Starts nothing; fine when it runs with these very settings.
 ///
 /// # Errors
-/// [`Error::AlreadyInitialised`] when the global pool is running.
+/// [`Error::AlreadyInitialised`] when the global pool is running with others.
 pub fn set_global(config: PoolConfig) -> Result<()> {
     let mut state = Slot::of_this_process().lock();
     if state.pool.is_some() {
-        return Err(Error::AlreadyInitialised);
+        return if config.same(&state.config) { Ok(()) } else { Err(Error::AlreadyInitialised) };
     }
     state.config = config;
     Ok(())

@@ -12,6 +12,16 @@ pub enum Place {
     Gpu(u32),
 }
 
+impl Place {
+    /// `cpu` or `gpu0`: its name in files.
+    pub fn key(self) -> String {
+        match self {
+            Place::Cpu => "cpu".to_owned(),
+            Place::Gpu(i) => format!("gpu{i}"),
+        }
+    }
+}
+
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -29,11 +29,12 @@ impl Profile {
     }
 }
 
+/// Curves as `(name, latency µs, bytes per µs)`, scalars as `(name, µs or ratio)`, the scale of the op rates.
+type Assumed = (Vec<(&'static str, f64, f64)>, Vec<(&'static str, f64)>, f64);
+
 /// Assumed numbers of one device: one thread of 2016 and 10 GB/s per thread; a small GPU behind a slow link.
 pub(super) fn device(adapter: Adapter, threads: u32) -> DeviceProfile {
     let p = f64::from(threads);
-    // (latency µs, bytes per µs) of each curve; (name, µs or ratio) of each scalar; scale of the op rates.
-    type Assumed = (Vec<(&'static str, f64, f64)>, Vec<(&'static str, f64)>, f64);
     let (curves, scalars, rate): Assumed = match adapter.kind {
         DeviceKind::Cpu => (
             vec![

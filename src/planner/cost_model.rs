@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::builtin;
 use super::curve::Curve;
 use super::estimate::{Estimate, Terms};
+use super::part::{Part, PartKey};
 use super::profile::{DeviceKind, DeviceProfile, Learned, Profile, keys};
-use super::residual::{Residual, ResidualKey, SIGMA_CALIBRATED, SIGMA_NOISE, SIGMA_UNSEEN};
+use super::residual::{Residual, ResidualKey, SIGMA_CALIBRATED, SIGMA_COMPILE, SIGMA_NOISE, SIGMA_UNSEEN};
 use super::work::{OpCounts, OutputKind, Place, Residency, Work};
 use crate::telemetry::sketch::ErrorSketch;
 
@@ -22,6 +23,8 @@ struct Device {
     upload: Option<Curve>,
     download: Option<Curve>,
     scalars: BTreeMap<String, f64>,
+    /// What was learned about each [`Part`].
+    parts: [Residual; 3],
     errors: ErrorSketch,
 }
 
@@ -31,10 +34,12 @@ pub struct CostModel {
     /// The CPU, then the GPUs in the order of their indices.
     devices: Vec<Device>,
     threads: f64,
-    /// Log standard deviation of launches and transfers.
-    fixed_sigma: f64,
     noise: f64,
     residuals: BTreeMap<ResidualKey, Residual>,
+    /// Counts the moves of a [`Part`]: they change the predictions of all kernels.
+    epoch: u64,
+    /// The epoch that was last reported for a kernel.
+    reported: BTreeMap<u64, u64>,
 }
 
 /// One finished call, for [`CostModel::observe`].
@@ -44,14 +49,15 @@ pub struct Observation {
     pub place: Place,
     /// From submission to result, without the time it waited behind other work.
     pub observed_ns: u64,
-    /// The first run of a pipeline is a warm-up: kept out of the statistics.
+    /// The call built its pipeline, and its time includes that: it teaches the compile time and nothing else.
     pub warm_up: bool,
-    /// Other work shared the device: kept out as well.
+    /// Other work shared the device: teaches nothing.
     pub contended: bool,
 }
 
 impl Device {
-    fn new(own: &DeviceProfile, threads: u32) -> Self {
+    /// `sigma`: log standard deviation of launches and transfers.
+    fn new(own: &DeviceProfile, threads: u32, sigma: f64, learned: impl Fn(Part) -> Option<Residual>) -> Self {
         let assumed = builtin::device(own.adapter.clone(), threads);
         let curve = |key: &str| {
             let knots = |d: &DeviceProfile| d.curves.get(key).and_then(|k| Curve::new(k).ok());
@@ -71,12 +77,20 @@ impl Device {
             upload: curve(keys::UPLOAD),
             download: curve(keys::DOWNLOAD),
             scalars,
+            parts: Part::ALL.map(|part| {
+                let sigma = if part == Part::Compile { SIGMA_UNSEEN } else { sigma };
+                learned(part).unwrap_or_else(|| Residual::trusted(sigma, SIGMA_UNSEEN))
+            }),
             errors: ErrorSketch::default(),
         }
     }
 
     fn scalar(&self, key: &str) -> f64 {
         self.scalars.get(key).copied().unwrap_or(0.0)
+    }
+
+    fn factor(&self, part: Part) -> f64 {
+        self.parts[part as usize].factor()
     }
 
     /// Arithmetic of all elements on one lane of `op_us`, and memory through `stream`, `overlap` of the shorter hidden.
@@ -89,25 +103,43 @@ impl Device {
     }
 }
 
+/// At most 10^18 ns (30 years), so that sums of terms cannot overflow; `min` also takes the NaN of inf − inf there.
 fn ns(us: f64) -> u64 {
-    // Saturates; NaN cannot occur: all inputs are finite and positive.
-    (us * 1000.0).round() as u64
+    (us * 1000.0).round().min(1e18) as u64
+}
+
+/// The place of a device in [`CostModel::devices`].
+const fn index(place: Place) -> usize {
+    match place {
+        Place::Cpu => 0,
+        Place::Gpu(i) => 1 + i as usize,
+    }
 }
 
 impl CostModel {
     /// Prepares a validated profile; what it leaves out is filled in with built-in numbers.
     pub fn new(profile: &Profile) -> Self {
         let threads = profile.host.pool_threads.max(1);
-        let devices =
-            profile.cpu().into_iter().chain(profile.gpus()).map(|d| Device::new(d, threads)).collect::<Vec<_>>();
+        let sigma = if profile.builtin { SIGMA_UNSEEN } else { SIGMA_CALIBRATED };
+        let learned =
+            |part: Part, place: Place| profile.learned.get(&PartKey::text(part, place)).map(Residual::from_learned);
+        let places = std::iter::once(Place::Cpu).chain((0..).map(Place::Gpu));
+        let devices = profile
+            .cpu()
+            .into_iter()
+            .chain(profile.gpus())
+            .zip(places)
+            .map(|(d, place)| Device::new(d, threads, sigma, |part| learned(part, place)))
+            .collect::<Vec<_>>();
         let residuals =
             profile.learned.iter().filter_map(|(k, l)| Some((k.parse().ok()?, Residual::from_learned(l)))).collect();
         Self {
             devices,
             threads: f64::from(threads),
-            fixed_sigma: if profile.builtin { SIGMA_UNSEEN } else { SIGMA_CALIBRATED },
             noise: if profile.quality.noisy { 2.0 * SIGMA_NOISE } else { SIGMA_NOISE },
             residuals,
+            epoch: 0,
+            reported: BTreeMap::new(),
         }
     }
 
@@ -136,10 +168,10 @@ impl CostModel {
     ) -> Option<Estimate> {
         let device = self.device(place)?;
         let key = ResidualKey { key: work.key, place, class: residency.class() };
-        let unseen = Residual::new(if work.loops_unbounded { 1.0 } else { SIGMA_UNSEEN });
-        let residual = self.residuals.get(&key).unwrap_or(&unseen);
+        let residual = self.residual(work, &key);
         // Scaled before inline and parallel are compared, so that more elements never cost less.
-        let scale = residual.mean.exp();
+        let scale = residual.factor();
+        let launching = device.factor(Part::Launch);
         let n = work.elements;
         let link = |curve: &Option<Curve>, bytes: f64| curve.as_ref().map_or(0.0, |c| c.us(bytes));
         let (exec, launch, upload, download, compile) = if place == Place::Cpu {
@@ -148,71 +180,94 @@ impl CostModel {
             let alone = device.exec(work, device.stream_one.as_ref().unwrap_or(&device.stream), 1.0, 0.95) * scale;
             let speed_up = (self.threads * device.scalar(keys::PARALLEL_EFFICIENCY)).min(n as f64).max(1.0);
             let shared = device.exec(work, &device.stream, speed_up, 0.95) * scale;
-            let fork = device.scalar(keys::FORK_JOIN_US);
+            let fork = device.scalar(keys::FORK_JOIN_US) * launching;
             if alone <= fork + shared { (alone, 0.0, 0.0, download, 0.0) } else { (shared, fork, 0.0, download, 0.0) }
         } else {
             let elsewhere = if place == Place::Gpu(residency.owner) { 0.0 } else { residency.device.at(n) };
             let from = self.device(Place::Gpu(residency.owner)).map_or(0.0, |d| link(&d.download, elsewhere));
             let upload = from + link(&device.upload, residency.host.at(n) + elsewhere);
             let download = if residency.result_may_stay { 0.0 } else { link(&device.download, work.result_bytes()) };
-            let busy = device.exec(work, &device.stream, 1.0, device.scalar(keys::OVERLAP));
+            let busy = device.exec(work, &device.stream, 1.0, device.scalar(keys::OVERLAP).min(1.0));
             let passes = if work.output == OutputKind::Map { 0.0 } else { device.scalar(keys::MARGINAL_US) };
-            let compile = if ready { 0.0 } else { device.scalar(keys::COMPILE_US) };
+            let compile = device.scalar(keys::COMPILE_US) * device.factor(Part::Compile);
+            let compile = if ready { 0.0 } else { compile };
             (
                 busy.max(device.scalar(keys::FILL_US)) * scale,
-                device.scalar(keys::ROUND_TRIP_US) + passes,
+                (device.scalar(keys::ROUND_TRIP_US) + passes) * launching,
                 upload,
                 download,
                 compile,
             )
         };
-        let fixed = launch + upload + download + compile;
-        let total = exec + fixed;
-        let spread = (exec * exec * residual.variance + fixed * fixed * self.fixed_sigma * self.fixed_sigma).sqrt();
-        let sigma = if total > 0.0 { (spread / total).hypot(self.noise) } else { 0.0 };
+        let linking = device.factor(Part::Link);
         let terms = Terms {
             exec: ns(exec),
-            upload: ns(upload),
-            download: ns(download),
+            upload: ns(upload * linking),
+            download: ns(download * linking),
             launch: ns(launch),
             wait: queued_ns,
             compile: ns(compile),
         };
-        Some(Estimate::new(terms, sigma))
+        Some(Estimate::new(terms, self.spread(device, residual, &terms)))
     }
 
-    /// Learns from a finished call. The residual moves the execution term; the more of the call was launch and transfer,
-    /// the less a sample says about it (its noise grows by total / exec).
+    fn residual(&self, work: &Work, key: &ResidualKey) -> Residual {
+        let sigma = if work.loops_unbounded { 1.0 } else { SIGMA_UNSEEN };
+        self.residuals.get(key).copied().unwrap_or_else(|| Residual::new(sigma))
+    }
+
+    /// Standard deviation of ln(time without the wait): the parts' variances by the squares of their shares, and noise.
+    fn spread(&self, device: &Device, residual: Residual, terms: &Terms) -> f64 {
+        let shares = terms.shares();
+        let variances = std::iter::once(residual.variance).chain(device.parts.iter().map(|p| p.variance));
+        let model: f64 = shares.iter().zip(variances).map(|(share, variance)| share * share * variance).sum();
+        let compile = shares[1 + Part::Compile as usize] * SIGMA_COMPILE;
+        (model + self.noise * self.noise + compile * compile).sqrt()
+    }
+
+    /// Learns from a finished call.
     ///
-    /// Returns whether the prediction for this kernel moved by more than 2 %: cached decisions are then stale.
+    /// The error of the whole prediction is divided between its parts (the kernel's execution; the device's launch and
+    /// transfers) by how uncertain each is and how much of the call it was: an extended Kalman filter with one residual per
+    /// part. A launch-bound call thus corrects the device's launch for all kernels and hardly its own execution.
+    ///
+    /// Returns whether decisions cached for this kernel are stale: a prediction moved by more than 2 %, or a part of a
+    /// device did (5 %) since the kernel was last observed.
     pub fn observe(&mut self, work: &Work, residency: &Residency, seen: &Observation) -> bool {
-        if seen.warm_up || seen.contended || seen.observed_ns == 0 {
+        if seen.contended || seen.observed_ns == 0 {
             return false;
         }
-        let Some(predicted) = self.estimate(work, seen.place, residency, 0, true) else { return false };
-        let t = predicted.terms;
-        let fixed = (t.launch + t.upload + t.download) as f64;
-        let observed = seen.observed_ns as f64;
+        let Some(predicted) = self.estimate(work, seen.place, residency, 0, !seen.warm_up) else { return false };
         let key = ResidualKey { key: work.key, place: seen.place, class: residency.class() };
-        let sigma0 = if work.loops_unbounded { 1.0 } else { SIGMA_UNSEEN };
-        let residual = self.residuals.entry(key).or_insert(Residual::new(sigma0));
-        let before = residual.mean;
-        let base = t.exec.max(1) as f64 / before.exp();
-        // What is left for execution; at least a tenth of the base, where the fixed part was overestimated. (A tenth of
-        // the prediction would shrink by ten again with every such call, without end.)
-        let exec = (observed - fixed).max(0.1 * base);
-        let share = (exec / observed).clamp(0.02, 1.0);
-        residual.observe(exec / base, self.noise / share);
-        let moved = (residual.mean - before).abs() > 0.02;
-        let covered = (predicted.lo_ns..=predicted.hi_ns).contains(&seen.observed_ns);
-        let index = match seen.place {
-            Place::Cpu => 0,
-            Place::Gpu(i) => 1 + i as usize,
-        };
-        if let Some(device) = self.devices.get_mut(index) {
-            device.errors.record(predicted.mean_ns, seen.observed_ns, covered);
+        let residual = self.residual(work, &key);
+        let noise = if seen.warm_up { self.noise.hypot(SIGMA_COMPILE) } else { self.noise };
+        let innovation = (seen.observed_ns as f64 / predicted.mean_ns.max(1) as f64).ln();
+        let shares = predicted.terms.shares();
+        let mut kernel_moved = false;
+        if !seen.warm_up {
+            let entry = self.residuals.entry(key).or_insert(residual);
+            entry.correct(innovation, shares[0], predicted.sigma.max(noise), noise);
+            kernel_moved = shares[0] * (entry.mean - residual.mean).abs() > 0.02;
         }
-        moved
+        if let Some(device) = self.devices.get_mut(index(seen.place)) {
+            for part in Part::ALL {
+                let share = shares[1 + part as usize];
+                if share > 0.0 && seen.warm_up == (part == Part::Compile) {
+                    let residual = &mut device.parts[part as usize];
+                    let before = residual.mean;
+                    residual.correct(innovation, share, predicted.sigma.max(noise), noise);
+                    // Ticks when a multiple of 5 % is crossed, so that slow drifts add up; noise across one costs a recomputed crossover.
+                    let step = |mean: f64| (mean / 0.05).round();
+                    self.epoch += u64::from(step(before) != step(residual.mean));
+                }
+            }
+            if !seen.warm_up {
+                let covered = (predicted.lo_ns..=predicted.hi_ns).contains(&seen.observed_ns);
+                device.errors.record(predicted.mean_ns, seen.observed_ns, covered);
+            }
+        }
+        let reported = self.reported.insert(work.key, self.epoch).unwrap_or(0);
+        kernel_moved || reported != self.epoch
     }
 
     /// Prediction errors seen at `place`.
@@ -222,6 +277,12 @@ impl CostModel {
 
     /// What was learned, for [`Profile::learned`].
     pub fn learned(&self) -> BTreeMap<String, Learned> {
-        self.residuals.iter().map(|(k, r)| (k.to_string(), r.learned())).collect()
+        let places = std::iter::once(Place::Cpu).chain((0..).map(Place::Gpu));
+        let parts = self.devices.iter().zip(places).flat_map(|(device, place)| {
+            let of = move |part: Part| (PartKey::text(part, place), device.parts[part as usize]);
+            Part::ALL.into_iter().map(of).filter(|(_, residual)| residual.n > 0)
+        });
+        let kernels = self.residuals.iter().map(|(k, r)| (k.to_string(), *r));
+        kernels.chain(parts).map(|(key, residual)| (key, residual.learned())).collect()
     }
 }

@@ -19,6 +19,20 @@ pub struct Terms {
     pub compile: u64,
 }
 
+impl Terms {
+    /// The sum of all parts but the wait.
+    pub const fn own(&self) -> u64 {
+        let transfer = self.upload.saturating_add(self.download);
+        self.exec.saturating_add(transfer).saturating_add(self.launch).saturating_add(self.compile)
+    }
+
+    /// Shares of [`Terms::own`]: execution, launch, transfers, compilation. Zeros where nothing costs anything.
+    pub(super) fn shares(&self) -> [f64; 4] {
+        let own = self.own().max(1) as f64;
+        [self.exec, self.launch, self.upload.saturating_add(self.download), self.compile].map(|t| t as f64 / own)
+    }
+}
+
 /// A predicted time: mean, 80 % interval, parts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
@@ -37,9 +51,9 @@ pub struct Estimate {
 impl Estimate {
     /// From its parts and the log standard deviation of all but the wait.
     pub fn new(terms: Terms, sigma: f64) -> Self {
-        let own = (terms.exec + terms.upload + terms.download + terms.launch + terms.compile) as f64;
-        let at = |z: f64| (own * (z * sigma).exp()) as u64 + terms.wait;
-        let mean_ns = own as u64 + terms.wait;
+        let own = terms.own();
+        let at = |z: f64| ((own as f64 * (z * sigma).exp()) as u64).saturating_add(terms.wait);
+        let mean_ns = own.saturating_add(terms.wait);
         Self { mean_ns, lo_ns: at(-1.2816).min(mean_ns), hi_ns: at(1.2816).max(mean_ns), terms, sigma }
     }
 }

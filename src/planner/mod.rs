@@ -6,6 +6,7 @@ pub mod curve;
 pub mod decide;
 pub mod estimate;
 pub mod explain;
+pub mod part;
 pub mod profile;
 pub mod profile_file;
 pub mod profile_key;

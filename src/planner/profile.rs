@@ -28,7 +28,8 @@ pub struct Profile {
     pub host: Host,
     /// The CPU (exactly one entry of kind [`DeviceKind::Cpu`]) and the GPUs in the order of their indices.
     pub devices: Vec<DeviceProfile>,
-    /// What calls have taught since: see [`Learned`]. Keys as [`super::residual::ResidualKey`] prints them.
+    /// What calls have taught since: see [`Learned`]. Keys as [`super::residual::ResidualKey`] and
+    /// [`super::part::PartKey`] print them.
     #[serde(default)]
     pub learned: BTreeMap<String, Learned>,
 }

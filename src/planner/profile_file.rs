@@ -321,7 +321,7 @@ fn path_from(var: impl Fn(&str) -> Option<OsString>, os: &str) -> Option<PathBuf
     Some(cache.join("veda").join("profile.json"))
 }
 
-/// `serde_json`'s message without its own "at line … column …".
+/// The message of `serde_json` without its own "at line … column …".
 fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.rfind(" at line ") {
@@ -332,7 +332,7 @@ fn reason(error: &serde_json::Error) -> String {
 
 /// Puts arrays of plain numbers on one line: a curve then reads as a table.
 ///
-/// Works on `serde_json`'s pretty output, where a string never spans lines and every scalar has its own line.
+/// Works on the output of `serde_json`, where a string never spans lines and every scalar has its own line.
 fn join_knots(pretty: &str) -> String {
     let mut out = String::with_capacity(pretty.len());
     let mut lines = pretty.lines().peekable();

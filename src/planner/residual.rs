@@ -9,6 +9,8 @@ use super::work::{Place, ResidencyClass};
 pub const SIGMA_UNSEEN: f64 = 0.6;
 /// The same for what was calibrated or learned in an earlier run.
 pub const SIGMA_CALIBRATED: f64 = 0.15;
+/// Standard deviation of ln(compile time / the device's usual one) between kernels.
+pub const SIGMA_COMPILE: f64 = 0.3;
 /// Standard deviation of one measurement.
 pub const SIGMA_NOISE: f64 = 0.1;
 const CLIP: f64 = 2.5;
@@ -34,7 +36,7 @@ impl std::fmt::Display for ResidualKey {
             ResidencyClass::Device => "device",
             ResidencyClass::Mixed => "mixed",
         };
-        write!(f, "{:016x}/{}/{class}", self.key, self.place)
+        write!(f, "{:016x}/{}/{class}", self.key, self.place.key())
     }
 }
 
@@ -88,19 +90,39 @@ impl Residual {
         Learned { mean: self.mean, variance: self.variance, n: self.n }
     }
 
+    /// Nothing observed yet, but the base was measured: it is off by about `sigma` (an alarm opens up to `sigma0`).
+    pub const fn trusted(sigma: f64, sigma0: f64) -> Self {
+        Self { variance: sigma * sigma, ..Self::new(sigma0) }
+    }
+
+    /// observed / base as learned so far. Bounded to 10^±6: whatever a file claims, times stay finite.
+    pub fn factor(&self) -> f64 {
+        self.mean.clamp(-13.8, 13.8).exp()
+    }
+
     /// Takes in one observation: `ratio` is observed / base (without this residual), `noise` the measurement's sigma.
     /// Ratios that are not positive finite numbers are ignored.
     pub fn observe(&mut self, ratio: f64, noise: f64) {
-        if !(ratio.is_finite() && ratio > 0.0) {
+        if ratio.is_finite() && ratio > 0.0 {
+            self.correct(ratio.ln() - self.mean, 1.0, self.variance.sqrt().hypot(noise), noise);
+        }
+    }
+
+    /// One step of the filter where this residual scales a part of what was observed.
+    ///
+    /// `innovation` is ln(observed / predicted) of the whole, `share` the part's share of the prediction (the derivative of
+    /// ln(whole) by this mean), `spread` the innovation's standard deviation from all parts and the measurement, `noise`
+    /// the measurement's own.
+    pub fn correct(&mut self, innovation: f64, share: f64, spread: f64, noise: f64) {
+        let z = innovation.clamp(-CLIP * spread, CLIP * spread);
+        let gain = self.variance * share / (spread * spread);
+        self.mean += gain * z;
+        self.variance = (self.variance * (1.0 - gain * share)).max(FLOOR * noise * noise);
+        self.n += 1;
+        if share < 0.5 {
+            // An error of the whole says little about a drift of its smaller part.
             return;
         }
-        let s2 = noise * noise;
-        let spread = (self.variance + s2).sqrt();
-        let z = (ratio.ln() - self.mean).clamp(-CLIP * spread, CLIP * spread);
-        let gain = self.variance / (self.variance + s2);
-        self.mean += gain * z;
-        self.variance = (self.variance * (1.0 - gain)).max(FLOOR * s2);
-        self.n += 1;
         let u = z / spread;
         self.rising = (self.rising + u - CUSUM_SLACK).max(0.0);
         self.falling = (self.falling - u - CUSUM_SLACK).max(0.0);

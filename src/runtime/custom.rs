@@ -23,10 +23,10 @@ impl Runtime {
         let wgsl = kernel.wgsl();
         let mut bindings = Bindings::default();
         kernel.bind(&mut bindings);
-        let key = fnv1a(wgsl.as_bytes());
+        let key = key(&wgsl, &bindings);
         let (work, residency) = describe(kernel, &bindings, key);
-        #[cfg_attr(not(feature = "gpu"), allow(unused_mut))]
         let mut call = Call::new(vec![short_name::<K>()], work, residency);
+        call.hand_written = true;
         #[cfg(feature = "gpu")]
         {
             let shader = shader(&call_name::<K>(), key, &wgsl, &bindings)?;
@@ -48,6 +48,17 @@ impl Runtime {
     }
 }
 
+/// Identifies text and layout: one text bound in two ways needs two pipelines.
+fn key(wgsl: &str, bindings: &Bindings<'_>) -> u64 {
+    let kinds = bindings.slots.iter().map(|slot| match slot {
+        Slot::Input(_) => 0u8,
+        Slot::Uniform(_) => 1,
+        Slot::Output { .. } => 2,
+    });
+    fnv1a(&wgsl.bytes().chain(kinds).collect::<Vec<u8>>())
+}
+
+#[cfg(feature = "gpu")]
 fn call_name<K>() -> String {
     std::any::type_name::<K>().to_owned()
 }

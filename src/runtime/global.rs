@@ -1,15 +1,24 @@
 //! The global runtime: lazy, or set up by `init`, until `shutdown`.
 
+use std::process;
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
-use super::Runtime;
+use super::{Runtime, check_environment};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::executor::{Pool, PoolConfig, set_global, shutdown_global};
+use crate::executor::{Pool, PoolConfig, global_stats, set_global, shutdown_global};
 use crate::telemetry::{Metrics, Snapshot};
 
 static GLOBAL: RwLock<Option<Runtime>> = RwLock::new(None);
+
+/// Replaces the runtime of a parent process, whose threads are not in this one.
+fn after_fork(slot: &mut Option<Runtime>) {
+    if let Some(parents) = slot.take_if(|runtime| runtime.inner.pid != process::id()) {
+        *slot = Some(parents.for_child());
+        std::mem::forget(parents); // dropping it would wait for threads that do not exist
+    }
+}
 
 impl Runtime {
     /// The global runtime, made now if there is none: with the default settings, bad ones in the environment noted
@@ -18,10 +27,13 @@ impl Runtime {
     /// # Errors
     /// None at present; the signature leaves room.
     pub fn global() -> Result<Runtime> {
-        if let Some(runtime) = GLOBAL.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
+        if let Some(runtime) = GLOBAL.read().unwrap_or_else(PoisonError::into_inner).as_ref()
+            && runtime.inner.pid == process::id()
+        {
             return Ok(runtime.clone());
         }
         let mut slot = GLOBAL.write().unwrap_or_else(PoisonError::into_inner);
+        after_fork(&mut slot);
         Ok(slot.get_or_insert_with(|| Runtime::lenient(Config::default(), Pool::global())).clone())
     }
 }
@@ -42,25 +54,37 @@ pub fn init() -> Result<Runtime> {
 /// As [`Runtime::new`]; [`Error::AlreadyInitialised`] if it runs with other settings.
 pub fn init_with_config(config: Config) -> Result<Runtime> {
     let mut slot = GLOBAL.write().unwrap_or_else(PoisonError::into_inner);
+    after_fork(&mut slot);
     if let Some(runtime) = slot.as_ref() {
         if *runtime.config() != config {
             return Err(Error::AlreadyInitialised);
         }
         let runtime = runtime.clone();
         drop(slot);
-        runtime.config().device()?;
+        // It may have started by itself, with what is an error here only noted.
+        runtime.check_settings()?;
         runtime.inner.demand_gpu()?;
         return Ok(runtime);
     }
-    config.device()?;
+    check_environment(&config)?;
+    let ran_before = global_stats().is_some();
     let pool = PoolConfig {
         num_threads: config.num_threads.unwrap_or(0),
         stack_size: config.stack_size,
         ..PoolConfig::default()
     };
     set_global(pool)?;
-    let runtime = Runtime::strict(config, Pool::global())?;
-    Ok(slot.insert(runtime).clone())
+    match Runtime::strict(config, Pool::global()) {
+        Ok(runtime) => Ok(slot.insert(runtime).clone()),
+        Err(error) => {
+            // A failed `init` leaves nothing behind that a second one with other settings would meet.
+            if !ran_before {
+                let _ = shutdown_global(Duration::from_secs(10));
+                let _ = set_global(PoolConfig::default());
+            }
+            Err(error)
+        }
+    }
 }
 
 /// Counters and latencies of the global runtime.
@@ -94,7 +118,10 @@ pub fn metrics() -> GlobalMetrics {
 /// # Errors
 /// [`Error::Shutdown`] if workers do not end within `timeout`, or if called from one of them.
 pub fn shutdown(timeout: Duration) -> Result<()> {
+    after_fork(&mut GLOBAL.write().unwrap_or_else(PoisonError::into_inner));
     shutdown_global(timeout)?;
-    GLOBAL.write().unwrap_or_else(PoisonError::into_inner).take();
+    let runtime = GLOBAL.write().unwrap_or_else(PoisonError::into_inner).take();
+    drop(runtime); // not under the lock: devices end their threads
+    let _ = set_global(PoolConfig::default()); // somebody may have started afresh already
     Ok(())
 }

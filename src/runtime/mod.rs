@@ -36,6 +36,8 @@ pub struct Runtime {
 #[derive(Debug)]
 pub(crate) struct Inner {
     config: Config,
+    /// The process that made it: a fork's child has the memory, but neither its workers nor its device threads.
+    pid: u32,
     choice: DeviceChoice,
     pool: Pool,
     shaders: shaders::Shaders,
@@ -69,14 +71,8 @@ impl Runtime {
 
     /// With every bad setting an error, and the devices found.
     fn strict(config: Config, pool: Pool) -> Result<Runtime> {
+        check_environment(&config)?;
         let choice = config.device()?;
-        crate::executor::requested_threads()?;
-        #[cfg(feature = "gpu")]
-        crate::device::budget::from_environment().map_err(|e| crate::Error::Config {
-            name: "VEDA_GPU_MEMORY",
-            value: std::env::var("VEDA_GPU_MEMORY").unwrap_or_default(),
-            expected: e.to_string(),
-        })?;
         let (model, problem) = model::Model::for_host(&config, pool.num_threads());
         if let Some(error) = problem {
             return Err(error);
@@ -93,8 +89,30 @@ impl Runtime {
             notes.push(format!("{error}; used auto"));
             DeviceChoice::Auto
         });
+        notes.extend(
+            crate::executor::requested_threads().err().map(|error| format!("{error}; used as many as there are cores")),
+        );
+        notes.extend(gpu_memory().err().map(|error| format!("{error}; used the default budget")));
         let (model, problem) = model::Model::for_host(&config, pool.num_threads());
         notes.extend(problem.map(|error| format!("{error}; used built-in numbers")));
+        Runtime::assemble(config, choice, pool, model, notes)
+    }
+
+    /// The same in the child of a fork: a pool of its own, and the CPU alone if the parent had loaded a driver (no driver
+    /// survives a fork).
+    fn for_child(&self) -> Runtime {
+        let config = self.inner.config.clone();
+        let pool = Pool::global();
+        let mut notes = self.inner.notes.lock().map(|notes| notes.clone()).unwrap_or_default();
+        #[cfg(feature = "gpu")]
+        let touched = self.inner.gpus.started() && self.inner.choice != DeviceChoice::Cpu;
+        #[cfg(not(feature = "gpu"))]
+        let touched = false;
+        let choice = if touched { DeviceChoice::Cpu } else { self.inner.choice };
+        if touched {
+            notes.push("this process was forked from one that used GPUs; it computes on the CPU".to_owned());
+        }
+        let (model, _) = model::Model::for_host(&config, pool.num_threads());
         Runtime::assemble(config, choice, pool, model, notes)
     }
 
@@ -103,6 +121,7 @@ impl Runtime {
         let workers = pool.clone();
         metrics.set_task_provider(move || model::tasks(&workers));
         let inner = Inner {
+            pid: std::process::id(),
             choice,
             shaders: shaders::Shaders::default(),
             #[cfg(feature = "gpu")]
@@ -117,9 +136,23 @@ impl Runtime {
         Runtime { inner: Arc::new(inner) }
     }
 
+    /// Errors for settings that an automatic start only notes.
+    fn check_settings(&self) -> Result<()> {
+        check_environment(&self.inner.config)?;
+        match model::Model::for_host(&self.inner.config, self.inner.pool.num_threads()).1 {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
     /// The CPU pool.
     pub fn pool(&self) -> &Pool {
         &self.inner.pool
+    }
+
+    /// The place that the settings prefer, e.g. the GPU that they demand.
+    pub(crate) fn preferred_place(&self) -> Option<Place> {
+        self.inner.preferred()
     }
 
     /// The settings.
@@ -129,15 +162,36 @@ impl Runtime {
 
     /// All counters and latencies now.
     pub fn metrics(&self) -> Snapshot {
-        self.inner.metrics.snapshot()
+        #[cfg_attr(not(feature = "gpu"), allow(unused_mut))]
+        let mut snapshot = self.inner.metrics.snapshot();
+        #[cfg(feature = "gpu")]
+        if let Some(found) = self.inner.gpus.peek().filter(|_| snapshot.enabled) {
+            for (gpu, counters) in found.gpus.iter().filter_map(|gpu| Some((gpu, gpu.counters()?))) {
+                snapshot.gpu_memory_allocated += counters.pool_bytes;
+                // A device without a batch has no line of its own, but its memory counts.
+                if let Some(device) = snapshot.devices.iter_mut().find(|d| d.device == gpu.label) {
+                    device.pool_hits = counters.pool_hits;
+                    device.pool_misses = counters.pool_misses;
+                    device.compile_ns = counters.compile_ns;
+                    device.memory_allocated = counters.pool_bytes;
+                }
+            }
+        }
+        snapshot
     }
 
     /// One line per thing worth knowing: which GPUs are used or why none is, and settings that were ignored.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = self.inner.notes.lock().unwrap_or_else(PoisonError::into_inner).clone();
         #[cfg(feature = "gpu")]
-        match self.inner.gpus.poll() {
-            Some(found) => notes.push(format!("GPU: {}", found.note)),
+        match self.inner.gpus.peek() {
+            Some(found) => {
+                notes.push(format!("GPU: {}", found.note));
+                notes.extend(found.gpus.iter().filter_map(|gpu| Some(format!("GPU: {}", gpu.trouble()?))));
+            }
+            None if !self.inner.gpus.started() => {
+                notes.push("GPU: not searched for yet; no kernel was called".to_owned());
+            }
             None => notes.push("GPU: still being searched for; ran on the CPU meanwhile".to_owned()),
         }
         #[cfg(not(feature = "gpu"))]
@@ -157,10 +211,28 @@ impl Runtime {
     #[doc(hidden)]
     #[cfg(feature = "gpu")]
     pub fn simulate_gpu_loss(&self, index: u32) {
-        if let Some(device) = self.inner.gpus.wait().gpus.iter().find(|g| g.index == index).and_then(|g| g.device()) {
+        if let Some(device) = self.inner.gpus.wait().gpu(index).and_then(gpus::Gpu::device) {
             device.simulate_loss();
         }
     }
+}
+
+/// Errors for variables that cannot be understood.
+fn check_environment(config: &Config) -> Result<()> {
+    config.device()?;
+    crate::executor::requested_threads()?;
+    gpu_memory()
+}
+
+/// Errors if `VEDA_GPU_MEMORY` is not a size.
+fn gpu_memory() -> Result<()> {
+    #[cfg(feature = "gpu")]
+    crate::device::budget::from_environment().map_err(|e| crate::Error::Config {
+        name: "VEDA_GPU_MEMORY",
+        value: e.value,
+        expected: "a size, for example 512MiB, 2GiB, 1.5GB or plain bytes".to_owned(),
+    })?;
+    Ok(())
 }
 
 impl Inner {
@@ -170,7 +242,9 @@ impl Inner {
         if self.choice != DeviceChoice::Cpu {
             let found = self.gpus.wait();
             self.adopt(found);
-            if self.choice != DeviceChoice::Auto && found.usable().next().is_none() {
+            // One that is lost right now was there: it is being opened again.
+            let there = found.gpus.iter().any(|gpu| gpu.admitted && gpu.counters().is_some());
+            if self.choice != DeviceChoice::Auto && !there {
                 return Err(crate::Error::NoGpu { reason: found.note.clone() });
             }
         }

@@ -14,9 +14,8 @@ use crate::telemetry::TaskSnapshot;
 #[derive(Debug)]
 pub(crate) struct Model {
     pub(crate) cost: CostModel,
-    /// The numbers of the adapters behind the model's GPUs: `Place::Gpu(i)` of the planner is `adapters[i]`.
-    pub(crate) adapters: Vec<u32>,
     /// Whether the search for GPUs has been taken into account.
+    #[cfg_attr(not(feature = "gpu"), allow(dead_code))] // only devices read it
     pub(crate) complete: bool,
     /// The file's numbers, if a file was found.
     measured: Option<(PathBuf, Profile)>,
@@ -27,7 +26,10 @@ impl Model {
     /// The model of the CPU alone. A profile that is named (setting or `VEDA_PROFILE`) must be usable, else there is an
     /// error beside the built-in numbers; one in the user's cache directory is used if it is there and fits.
     pub(crate) fn for_host(config: &Config, threads: usize) -> (Model, Option<Error>) {
-        let named = config.profile.clone().or_else(|| std::env::var_os("VEDA_PROFILE").map(PathBuf::from));
+        let named = config
+            .profile
+            .clone()
+            .or_else(|| std::env::var_os("VEDA_PROFILE").filter(|p| !p.is_empty()).map(PathBuf::from));
         let path = named.clone().or_else(Profile::default_path);
         let (measured, mut problem) = match path {
             Some(path) if named.is_some() || path.exists() => match Profile::load(&path) {
@@ -36,7 +38,7 @@ impl Model {
             },
             _ => (None, None),
         };
-        let mut model = Model { cost: builtin(threads, &[]), adapters: Vec::new(), complete: false, measured, threads };
+        let mut model = Model { cost: builtin(threads, &[]), complete: false, measured, threads };
         problem = problem.or_else(|| model.host_mismatch());
         if problem.is_some() {
             model.measured = None;
@@ -49,7 +51,7 @@ impl Model {
     /// Whether the file was measured on another machine.
     fn host_mismatch(&self) -> Option<Error> {
         let (path, profile) = self.measured.as_ref()?;
-        let host = host::host(self.threads as u32);
+        let host = host::host(self.threads);
         let mut key = profile.key();
         key.cpu_model = host.cpu_model;
         key.pool_threads = host.pool_threads;
@@ -58,11 +60,11 @@ impl Model {
         Some(Error::Profile { path: path.clone(), reason: mismatch.to_string() })
     }
 
-    /// Takes the adapters that routing may use into the model: measured numbers where the file has this very adapter
+    /// Takes the adapters into the model, in the order of their numbers, so that `Place::Gpu(n)` means adapter `n` to the
+    /// planner, to callers and in explanations, also while one of them is lost: measured numbers where the file has this very adapter
     /// and driver, built-in ones elsewhere. Keeps nothing of what was learned about GPUs before.
-    pub(crate) fn rebuild(&mut self, gpus: &[(u32, Adapter)]) {
-        let adapters: Vec<Adapter> = gpus.iter().map(|(_, adapter)| adapter.clone()).collect();
-        let mut profile = Profile::builtin(host::host(self.threads as u32), &adapters);
+    pub(crate) fn rebuild(&mut self, adapters: &[Adapter]) {
+        let mut profile = Profile::builtin(host::host(self.threads), adapters);
         if let Some((_, measured)) = &self.measured {
             for device in &mut profile.devices {
                 let same = |other: &Adapter| {
@@ -75,15 +77,18 @@ impl Model {
             }
             profile.builtin = measured.builtin;
             profile.quality = measured.quality.clone();
-            profile.learned.clone_from(&measured.learned);
+            // What was learned about GPUs is keyed by their number: it holds only if the numbers mean the same cards.
+            let same_gpus = profile.gpus().map(|d| &d.adapter).eq(measured.gpus().map(|d| &d.adapter));
+            let about_gpu = |key: &str| key.contains("gpu");
+            profile.learned = measured.learned.clone();
+            profile.learned.retain(|key, _| same_gpus || !about_gpu(key));
         }
         self.cost = CostModel::new(&profile);
-        self.adapters = gpus.iter().map(|(index, _)| *index).collect();
     }
 }
 
 fn builtin(threads: usize, gpus: &[Adapter]) -> CostModel {
-    CostModel::new(&Profile::builtin(host::host(threads as u32), gpus))
+    CostModel::new(&Profile::builtin(host::host(threads), gpus))
 }
 
 /// The pool's numbers for a snapshot.

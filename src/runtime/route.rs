@@ -19,6 +19,7 @@ use crate::telemetry::{Batch, DeviceMetrics};
 #[derive(Debug)]
 pub enum Routed {
     /// A device ran it; the sink has the result.
+    #[cfg_attr(not(feature = "gpu"), allow(dead_code))]
     Done,
     /// The caller runs the CPU twin (and forgets what the sink received), then finishes the ticket.
     Cpu(Ticket),
@@ -43,9 +44,11 @@ pub(crate) struct Call {
     kernels: Vec<String>,
     work: Work,
     residency: Residency,
-    /// The places that could run it, as slots of the model.
+    /// The places that could run it.
     candidates: Vec<Candidate>,
     notes: Vec<String>,
+    /// The shader is the program's own text, not assembled by veda.
+    pub(crate) hand_written: bool,
 }
 
 impl Ticket {
@@ -73,7 +76,11 @@ impl Runtime {
     ) -> Result<Routed> {
         let inner = &self.inner;
         let target = inner.target(forced)?;
-        if pipe.space.is_empty() || inner.quiet(target) {
+        if pipe.space.is_empty() {
+            session::note(|| format!("{}: no elements, nothing ran", assemble::name(pipe)));
+            return Ok(Routed::Cpu(Ticket(None)));
+        }
+        if inner.quiet(target) {
             return Ok(Routed::Cpu(Ticket(None)));
         }
         let prepared = match inner.shaders.get(pipe, terminal, inner.checks(pipe, target)) {
@@ -81,7 +88,10 @@ impl Runtime {
             Err(reason) if forced.is_some_and(|place| place != Place::Cpu) => {
                 return Err(Error::Link { kernel: assemble::name(pipe), reason: reason.to_string() });
             }
-            Err(_) => return Ok(Routed::Cpu(Ticket(None))),
+            Err(reason) => {
+                session::note(|| format!("{}: {reason}; ran on the CPU", assemble::name(pipe)));
+                return Ok(Routed::Cpu(Ticket(None)));
+            }
         };
         let (work, residency) = describe(pipe, terminal, &prepared);
         let mut kernels = assemble::names(pipe);
@@ -159,7 +169,7 @@ pub(crate) enum Failure {
 
 impl Call {
     pub(crate) fn new(kernels: Vec<String>, work: Work, residency: Residency) -> Call {
-        Call { kernels, work, residency, candidates: Vec::new(), notes: Vec::new() }
+        Call { kernels, work, residency, candidates: Vec::new(), notes: Vec::new(), hand_written: false }
     }
 }
 
@@ -226,15 +236,20 @@ impl Inner {
                 None => call.notes.push("GPUs are still being searched for; ran on the CPU meanwhile".to_owned()),
                 Some(found) => {
                     self.adopt(found);
-                    for (slot, (gpu, device)) in found.usable().enumerate() {
-                        if target.is_some_and(|t| t != Place::Gpu(gpu.index)) {
+                    for gpu in &found.gpus {
+                        let place = Place::Gpu(gpu.index);
+                        if target.map_or(!gpu.admitted, |t| t != place) {
                             continue;
                         }
+                        let device = gpu.device();
+                        if target.is_none() && device.is_none() {
+                            continue; // lost; it is being opened again
+                        }
                         call.candidates.push(Candidate {
-                            place: Place::Gpu(slot as u32),
-                            queued_ns: device.queued().estimated_ns,
+                            place,
+                            queued_ns: device.map_or(0, |d| d.queued().estimated_ns),
                             ready: true,
-                            software_admitted: true, // the search admits software adapters only where they were asked for
+                            software_admitted: true, // only where it is admitted or forced
                         });
                     }
                 }
@@ -249,14 +264,18 @@ impl Inner {
         };
         let place = if call.candidates.len() == 1 { Place::Cpu } else { route(&call.candidates) };
         #[cfg(feature = "gpu")]
-        if let Place::Gpu(slot) = place
-            && let Some((gpu, device)) = self.gpus.poll().and_then(|found| found.usable().nth(slot as usize))
-        {
+        if let Place::Gpu(index) = place {
+            let Some(device) = self.gpus.poll().and_then(|found| found.gpu(index)).and_then(super::gpus::Gpu::device)
+            else {
+                return Place::Cpu; // lost since the line above
+            };
             if device.is_ready(shader.key) {
-                return Place::Gpu(gpu.index);
+                return place;
             }
             let note = match device.prepare(shader) {
-                crate::device::PipelineState::Ready => return Place::Gpu(gpu.index),
+                crate::device::PipelineState::Ready => return place,
+                // The program's own text: its author is told, by the device's error.
+                crate::device::PipelineState::Failed(_) if call.hand_written => return place,
                 crate::device::PipelineState::Building => {
                     "its pipeline is being built; ran on the CPU meanwhile".to_owned()
                 }
@@ -270,27 +289,13 @@ impl Inner {
         place
     }
 
-    /// The model's slot of a place.
-    fn slot(&self, place: Place) -> Place {
-        match place {
-            Place::Cpu => Place::Cpu,
-            Place::Gpu(index) => {
-                let model = self.model.read().unwrap_or_else(PoisonError::into_inner);
-                Place::Gpu(
-                    model.adapters.iter().position(|&a| a == index).unwrap_or(usize::MAX).min(u32::MAX as usize) as u32
-                )
-            }
-        }
-    }
-
     /// Takes newly found GPUs into the model, once.
     #[cfg(feature = "gpu")]
     pub(crate) fn adopt(&self, found: &super::gpus::Found) {
         if self.model.read().unwrap_or_else(PoisonError::into_inner).complete {
             return;
         }
-        let gpus: Vec<_> =
-            found.usable().map(|(gpu, _)| (gpu.index, crate::calibrate::host::adapter(&gpu.info))).collect();
+        let gpus: Vec<_> = found.gpus.iter().map(|gpu| crate::calibrate::host::adapter(&gpu.info)).collect();
         let mut model = self.model.write().unwrap_or_else(PoisonError::into_inner);
         if !model.complete {
             model.rebuild(&gpus);
@@ -301,9 +306,8 @@ impl Inner {
     /// The predicted time of a call, nanoseconds; 0 where nothing is known.
     #[cfg(feature = "gpu")]
     pub(crate) fn predicted(&self, call: &Call, place: Place) -> u64 {
-        let slot = self.slot(place);
         let model = self.model.read().unwrap_or_else(PoisonError::into_inner);
-        model.cost.estimate(&call.work, slot, &call.residency, 0, true).map_or(0, |e| e.mean_ns)
+        model.cost.estimate(&call.work, place, &call.residency, 0, true).map_or(0, |e| e.mean_ns)
     }
 
     /// Runs a call on a GPU. `Ok(false)`: the CPU twin is to run, for the reason that was noted in the call.
@@ -319,15 +323,14 @@ impl Inner {
         run: impl FnOnce(&crate::device::Device) -> Result<super::windows::Observed, Failure>,
     ) -> Result<bool> {
         use crate::device::DeviceError;
-        let Some(gpu) = self.gpus.wait().gpus.iter().find(|g| g.index == index) else {
+        let Some(gpu) = self.gpus.wait().gpu(index) else {
             return Ok(false);
         };
         let name = &gpu.info.name;
         let started = Instant::now();
-        let outcome = match if forced { gpu.open().ok() } else { gpu.device() } {
-            Some(device) => run(&device),
-            None => Err(Failure::Refused("it was lost and is being opened again".to_owned())),
-        };
+        let opened =
+            if forced { gpu.open() } else { gpu.device().ok_or_else(|| "it was lost and is closed now".to_owned()) };
+        let outcome = opened.map_err(Failure::Refused).and_then(|device| run(&device));
         let failure = match outcome {
             Ok(observed) => {
                 let ns = started.elapsed().as_nanos() as u64;
@@ -356,6 +359,9 @@ impl Inner {
         };
         match error {
             Some(error) if forced => Err(error),
+            // Shaders of `#[veda::kernel]` are veda's own: if a driver rejects one, the twin runs. A text that the
+            // program brought is the program's error.
+            Some(error @ Error::Shader { .. }) if call.hand_written => Err(error),
             _ => {
                 call.notes.push(format!("{name}: {reason}; ran on the CPU instead"));
                 Ok(false)
@@ -370,7 +376,6 @@ impl Inner {
 
     /// Books a finished call: metrics, explanation, model.
     fn observe(&self, call: &mut Call, place: Place, ns: u64, warm_up: bool, (up, down): (u64, u64)) {
-        let slot = self.slot(place);
         let explained = session::active();
         let (estimates, decision) = {
             let model = self.model.read().unwrap_or_else(PoisonError::into_inner);
@@ -388,8 +393,8 @@ impl Inner {
             });
             (estimates, decision)
         };
-        let predicted = estimates.iter().find(|(p, _)| *p == slot).map(|(_, e)| e);
-        let alternative = estimates.iter().filter(|(p, _)| *p != slot).map(|(_, e)| e.mean_ns).min();
+        let predicted = estimates.iter().find(|(p, _)| *p == place).map(|(_, e)| e);
+        let alternative = estimates.iter().filter(|(p, _)| *p != place).map(|(_, e)| e.mean_ns).min();
         self.device_metrics(place).batch(&Batch {
             elements: call.work.elements,
             uploaded: up,
@@ -399,8 +404,8 @@ impl Inner {
             alternative_ns: alternative.unwrap_or(0),
             covered: predicted.is_some_and(|e| (e.lo_ns..=e.hi_ns).contains(&ns)),
         });
-        let contended = call.candidates.iter().any(|c| c.place == slot && c.queued_ns > 0);
-        let seen = Observation { place: slot, observed_ns: ns, warm_up, contended };
+        let contended = call.candidates.iter().any(|c| c.place == place && c.queued_ns > 0);
+        let seen = Observation { place, observed_ns: ns, warm_up, contended };
         let stale = {
             let mut model = self.model.write().unwrap_or_else(PoisonError::into_inner);
             model.cost.observe(&call.work, &call.residency, &seen)
@@ -412,7 +417,7 @@ impl Inner {
             session::push(CallExplanation {
                 kernels: std::mem::take(&mut call.kernels),
                 elements: call.work.elements,
-                ran_on: slot,
+                ran_on: place,
                 decision,
                 notes: std::mem::take(&mut call.notes),
                 observed_ns: Some(ns),
@@ -426,8 +431,8 @@ impl Inner {
             Place::Cpu => self.metrics.device("CPU"),
             #[cfg(feature = "gpu")]
             Place::Gpu(index) => {
-                let gpu = self.gpus.poll().and_then(|found| found.gpus.iter().find(|g| g.index == index));
-                self.metrics.device(gpu.map_or("GPU", |g| g.info.name.as_str()))
+                let gpu = self.gpus.peek().and_then(|found| found.gpu(index));
+                self.metrics.device(gpu.map_or("GPU", |g| g.label.as_str()))
             }
             #[cfg(not(feature = "gpu"))]
             Place::Gpu(_) => self.metrics.device("GPU"),

@@ -23,6 +23,14 @@ pub(crate) fn push(call: CallExplanation) {
     });
 }
 
+/// Says something about a call that was not routed; `text` is only made where somebody listens.
+pub(crate) fn note(text: impl FnOnce() -> String) {
+    if active() {
+        let text = text();
+        SESSIONS.with_borrow_mut(|s| s.last_mut().map(|session| session.notes.push(text)));
+    }
+}
+
 /// Takes the innermost session off again, also when the closure panics.
 struct Open;
 impl Open {

@@ -1,4 +1,5 @@
 //! Printed kernels pass naga's validation, and codec, inference, linking and cost agree on them.
+#![allow(clippy::unnecessary_box_returns, clippy::needless_pass_by_value)] // builders of trees read better so
 
 use veda_kernels_ir::ast::*;
 use veda_kernels_ir::codec::{DecodeError, decode, encode};

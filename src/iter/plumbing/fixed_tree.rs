@@ -42,7 +42,7 @@ mod tests {
             prop_assert!(g.is_power_of_two() && g <= GRAIN);
             if len > g {
                 let at = cut(len, g);
-                prop_assert!(at > 0 && at < len && at % g == 0 && at * 2 >= len);
+                prop_assert!(at > 0 && at < len && at.is_multiple_of(g) && at * 2 >= len);
             }
         }
 

@@ -1,0 +1,58 @@
+//! `check`: predict, measure, compare.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use veda::calibrate::check::check as measure;
+use veda::calibrate::key_like;
+use veda::planner::Profile;
+use veda::{Error, Result};
+
+pub fn check(profile: &Profile, path: &Path) -> Result<()> {
+    if let Err(mismatch) = profile.matches(&key_like(profile)) {
+        return Err(Error::Profile { path: path.to_owned(), reason: format!("is of another machine: {mismatch}") });
+    }
+    let bar = ProgressBar::new(1000);
+    if let Ok(style) = ProgressStyle::with_template("{msg:16} {wide_bar} {percent:>3} %  {elapsed}") {
+        bar.set_style(style);
+    }
+    let found = measure(profile, &mut |progress| {
+        bar.set_message(progress.stage.to_owned());
+        bar.set_position((progress.done * 1000.0) as u64);
+    });
+    bar.finish_and_clear();
+    let found = found?;
+    let mut t = format!(
+        "{:<12}{:>10}  {:<6}{:>14}{:>14}{:>14}{:>9}\n",
+        "kernel", "elements", "device", "predicted µs", "observed µs", "median µs", "error"
+    );
+    for row in &found.rows {
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            t,
+            "{:<12}{:>10}  {:<6}{:>14.1}{:>14.1}{:>14.1}{:>7.0} %",
+            row.example,
+            row.elements,
+            row.place.to_string(),
+            row.predicted_us,
+            row.observed_us,
+            row.median_us,
+            100.0 * row.error()
+        );
+    }
+    t += "\n|predicted / observed − 1| of kernels that were never observed, sizes between the knots\n";
+    for e in &found.errors {
+        let _ = writeln!(
+            t,
+            "{:<6} median {:>4.0} %, p90 {:>4.0} %, {:.0} % within the 80 % interval   {}{}",
+            e.place.to_string(),
+            100.0 * e.median,
+            100.0 * e.p90,
+            100.0 * e.coverage,
+            e.name,
+            if e.software { " (software: no evidence about GPUs)" } else { "" }
+        );
+    }
+    super::print(&t)
+}

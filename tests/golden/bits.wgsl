@@ -1,0 +1,40 @@
+// bits (Collect)
+alias VedaT = u32;
+struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
+struct VedaParams {
+    n: u32,
+    base: u32,
+    width: u32,
+    height: u32,
+}
+@group(0) @binding(0) var<uniform> veda: VedaParams;
+@group(0) @binding(1) var<storage, read> b0: array<f32>;
+@group(0) @binding(2) var<storage, read_write> veda_out: array<VedaT>;
+fn veda_rotate_left(x: u32, n: u32) -> u32 {
+    return (x << (n & 31u)) | (x >> ((32u - n) & 31u));
+}
+
+fn veda_swap_bytes(x: u32) -> u32 {
+    return (x << 24u) | ((x & 0xff00u) << 8u) | ((x >> 8u) & 0xff00u) | (x >> 24u);
+}
+
+fn bits_0(x_0: f32) -> u32 {
+    return veda_swap_bytes(veda_rotate_left(bitcast<u32>(x_0), 3u));
+}
+fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
+    let s0 = bits_0(b0[i]);
+    return s0;
+}
+// One element per invocation.
+@compute @workgroup_size(256)
+fn veda_map(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = (group.y * groups.x + group.x) * 256u + lane;
+    if (i < veda.n) {
+        var keep = true;
+        veda_out[i] = veda_element(i, &keep);
+    }
+}

@@ -1,0 +1,43 @@
+// compound (Collect)
+alias VedaT = u32;
+struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
+struct VedaParams {
+    n: u32,
+    base: u32,
+    width: u32,
+    height: u32,
+}
+@group(0) @binding(0) var<uniform> veda: VedaParams;
+@group(0) @binding(1) var<storage, read> b0: array<u32>;
+@group(0) @binding(2) var<storage, read_write> veda_out: array<VedaT>;
+fn compound_0(n_0: u32) -> u32 {
+    var m_1: u32 = n_0;
+    m_1 = m_1 + 3u;
+    m_1 = m_1 - 1u;
+    m_1 = m_1 * 5u;
+    m_1 = m_1 / 2u;
+    m_1 = m_1 % 11u;
+    m_1 = m_1 ^ 6u;
+    m_1 = m_1 | 8u;
+    m_1 = m_1 & 15u;
+    m_1 = m_1 << 2u;
+    m_1 = m_1 >> 1u;
+    return m_1;
+}
+fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
+    let s0 = compound_0(b0[i]);
+    return s0;
+}
+// One element per invocation.
+@compute @workgroup_size(256)
+fn veda_map(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = (group.y * groups.x + group.x) * 256u + lane;
+    if (i < veda.n) {
+        var keep = true;
+        veda_out[i] = veda_element(i, &keep);
+    }
+}

@@ -1,0 +1,40 @@
+// constants (Collect)
+alias VedaT = f32;
+struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
+struct VedaParams {
+    n: u32,
+    base: u32,
+    width: u32,
+    height: u32,
+}
+@group(0) @binding(0) var<uniform> veda: VedaParams;
+@group(0) @binding(1) var<storage, read> b0: array<f32>;
+@group(0) @binding(2) var<storage, read> b1: array<i32>;
+@group(0) @binding(3) var<storage, read_write> veda_out: array<VedaT>;
+fn constants_0(x_0: f32, n_1: i32) -> f32 {
+    if (n_1 == i32(-2147483648)) {
+        return bitcast<f32>(0x7fc00000u);
+    } else if (x_0 > 1e30f) {
+        return bitcast<f32>(0x7f800000u);
+    } else {
+        return x_0 * 3.1415927f;
+    }
+    return f32();
+}
+fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
+    let s0 = constants_0(b0[i], b1[i]);
+    return s0;
+}
+// One element per invocation.
+@compute @workgroup_size(256)
+fn veda_map(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = (group.y * groups.x + group.x) * 256u + lane;
+    if (i < veda.n) {
+        var keep = true;
+        veda_out[i] = veda_element(i, &keep);
+    }
+}

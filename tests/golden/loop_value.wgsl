@@ -1,0 +1,41 @@
+// loop_value (Collect)
+alias VedaT = u32;
+struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
+struct VedaParams {
+    n: u32,
+    base: u32,
+    width: u32,
+    height: u32,
+}
+@group(0) @binding(0) var<uniform> veda: VedaParams;
+@group(0) @binding(1) var<storage, read> b0: array<u32>;
+@group(0) @binding(2) var<storage, read_write> veda_out: array<VedaT>;
+fn loop_value_0(n_0: u32) -> u32 {
+    var m_1: u32 = n_0;
+    var r_2: u32;
+    loop {
+        if ((m_1 % 7u) == 0u) {
+            r_2 = m_1;
+            break;
+        }
+        m_1 = m_1 + 1u;
+    }
+    return r_2 * 2u;
+}
+fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
+    let s0 = loop_value_0(b0[i]);
+    return s0;
+}
+// One element per invocation.
+@compute @workgroup_size(256)
+fn veda_map(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = (group.y * groups.x + group.x) * 256u + lane;
+    if (i < veda.n) {
+        var keep = true;
+        veda_out[i] = veda_element(i, &keep);
+    }
+}

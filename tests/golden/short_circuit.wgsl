@@ -1,0 +1,38 @@
+// short_circuit (Collect)
+alias VedaT = u32;
+struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
+struct VedaParams {
+    n: u32,
+    base: u32,
+    width: u32,
+    height: u32,
+}
+@group(0) @binding(0) var<uniform> veda: VedaParams;
+@group(0) @binding(1) var<storage, read> b0: array<f32>;
+@group(0) @binding(2) var<storage, read> b1: array<u32>;
+@group(0) @binding(3) var<storage, read_write> veda_out: array<VedaT>;
+fn short_circuit_0(x_0: f32, n_1: u32) -> bool {
+    var tmp1: bool = (x_0 > 0.0f) && (n_1 > 1u);
+    if (!tmp1) {
+        let y_2: f32 = x_0 * 2.0f;
+        tmp1 = y_2 < (-4.0f);
+    }
+    return tmp1;
+}
+fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
+    let s0 = short_circuit_0(b0[i], b1[i]);
+    return select(0u, 1u, s0);
+}
+// One element per invocation.
+@compute @workgroup_size(256)
+fn veda_map(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = (group.y * groups.x + group.x) * 256u + lane;
+    if (i < veda.n) {
+        var keep = true;
+        veda_out[i] = veda_element(i, &keep);
+    }
+}
