@@ -157,6 +157,9 @@ fn with_software(mode: Mode) {
             let regret = t[2].median / t[0].median.min(t[1].median);
             let of_minima = t[2].min / t[0].min.min(t[1].min);
             regrets.push(regret);
+            if regret > 1.5 && std::env::var_os("VEDA_BENCH_EXPLAIN").is_some() {
+                println!("{why}");
+            }
             row(&[
                 &name,
                 &n,

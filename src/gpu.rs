@@ -122,7 +122,15 @@ pub trait GpuKernel: Send + Sync {
     where
         Self: Sized,
     {
-        runtime.route_custom(self)
+        self.route_at(runtime, self.place())
+    }
+
+    #[doc(hidden)]
+    fn route_at(&self, runtime: &Runtime, place: Option<Place>) -> Result<Self::Output>
+    where
+        Self: Sized,
+    {
+        runtime.route_custom(self, place)
     }
 }
 
@@ -177,6 +185,10 @@ impl<K: GpuKernel> GpuKernel for OnDevice<K> {
     }
     fn place(&self) -> Option<Place> {
         Some(self.place)
+    }
+    // The kernel's own way, so that veda's kernels find their shader by structure instead of assembling its text.
+    fn route_at(&self, runtime: &Runtime, place: Option<Place>) -> Result<K::Output> {
+        self.kernel.route_at(runtime, place)
     }
 }
 
@@ -286,10 +298,10 @@ where
         Bound::place(self)
     }
 
-    fn route(&self, runtime: &Runtime) -> Result<Self::Output> {
+    fn route_at(&self, runtime: &Runtime, place: Option<Place>) -> Result<Self::Output> {
         let pipe = self.pipe()?;
         let mut out = Vec::new();
-        match runtime.route(&pipe, &Terminal::Collect, Bound::place(self), &mut |bytes| extend(&mut out, bytes))? {
+        match runtime.route(&pipe, &Terminal::Collect, place, &mut |bytes| extend(&mut out, bytes))? {
             Routed::Done => Ok(out),
             Routed::Cpu(ticket) => {
                 let out = self.cpu(runtime.pool())?;

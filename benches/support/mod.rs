@@ -55,15 +55,21 @@ pub struct Times {
 
 /// Lets the candidates take turns until the budget is spent; at least 3 rounds (1 in smoke mode).
 ///
-/// A turn is one call, or as many as fill 200 us: the clock and the waking of sleeping workers then do not show.
+/// A turn is one call, or as many as fill 500 us: the clock and the waking of sleeping workers then do not show.
 pub fn compare(mode: Mode, candidates: &mut [&mut dyn FnMut()]) -> Vec<Times> {
-    let turn = Duration::from_micros(200);
+    let turn = Duration::from_micros(500);
     let mut calls = Vec::new();
     for candidate in candidates.iter_mut() {
-        candidate(); // first-use costs are not what is compared
-        let started = Instant::now();
-        candidate();
-        let once = started.elapsed().max(Duration::from_nanos(20));
+        // First-use costs and cold caches are not what is compared.
+        let mut once = Duration::MAX;
+        for _ in 0..if mode == Mode::Smoke { 1 } else { 5 } {
+            let started = Instant::now();
+            candidate();
+            once = once.min(started.elapsed().max(Duration::from_nanos(20)));
+            if once > 10 * turn {
+                break;
+            }
+        }
         calls.push(if mode == Mode::Smoke { 1 } else { (turn.as_nanos() / once.as_nanos()).clamp(1, 10_000) as u32 });
     }
     let mut samples = vec![Vec::new(); candidates.len()];
@@ -71,7 +77,9 @@ pub fn compare(mode: Mode, candidates: &mut [&mut dyn FnMut()]) -> Vec<Times> {
     let mut round = 0;
     while round < least || (started.elapsed() < mode.budget() && round < 2000) {
         for turn in 0..candidates.len() {
-            let who = (turn + round) % candidates.len(); // nobody always follows the same neighbour
+            // Forwards and backwards, from another start each time: nobody always follows the same neighbour.
+            let turn = if round % 2 == 0 { turn } else { candidates.len() - 1 - turn };
+            let who = (turn + round / 2) % candidates.len();
             let started = Instant::now();
             for _ in 0..calls[who] {
                 candidates[who]();

@@ -329,13 +329,17 @@ pub fn len<T>(slice: &[T]) -> usize {
 /// If `DEBUG` and `i >= slice.len()`.
 #[inline(always)]
 pub fn index<const DEBUG: bool, T: Scalar>(slice: &[T], i: usize, kernel: &'static str) -> T {
-    if let Some(&x) = slice.get(i) {
-        return x;
-    }
     if DEBUG {
-        out_of_bounds(kernel, i, slice.len());
+        return match slice.get(i) {
+            Some(&x) => x,
+            None => out_of_bounds(kernel, i, slice.len()),
+        };
     }
-    slice.last().copied().unwrap_or_default()
+    // A minimum instead of a branch per access: the emptiness of the slice does not change in a loop, so what stays in
+    // it is straight code, which vectorises.
+    let Some(last) = slice.len().checked_sub(1) else { return T::default() };
+    // SAFETY: `min(i, last)` is at most `len - 1`.
+    unsafe { *slice.get_unchecked(Ord::min(i, last)) }
 }
 
 #[cold]

@@ -188,6 +188,9 @@ struct Set {
     slots: [Slot; WAYS],
 }
 
+/// A margin that no movement of the model within one observation overturns.
+const CLEAR: f64 = 1.0;
+
 /// The cached comparison: per kernel and residency one integer, the number of elements from which the GPU wins.
 ///
 /// A hit is a hash, at most four loads of pairs and a compare: no lock, no allocation. Within ±5 % of the crossover the
@@ -252,6 +255,14 @@ impl Decider {
             Some((slot, data)) if data >> 42 == generation => (slot, data & NEVER, data & (1 << 40) != 0),
             stale => {
                 let model = model();
+                if stale.is_some() {
+                    // The model has moved. Where the winner is clear two estimates tell; the crossover takes some 100
+                    // (7 us), too much for a call of 1 us whose kernel is observed all the time.
+                    let decision = decide(&model, work, residency, candidates);
+                    if decision.margin > CLEAR {
+                        return decision.place;
+                    }
+                }
                 let at = match crossover(&model, work, residency, cpu, gpu) {
                     Crossover::Never => NEVER,
                     Crossover::From(n) => n,

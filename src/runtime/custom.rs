@@ -8,16 +8,15 @@ use crate::error::Result;
 #[cfg(feature = "gpu")]
 use crate::gpu::Outputs;
 use crate::gpu::{Bindings, GpuKernel, Slot};
-#[cfg(feature = "gpu")]
 use crate::kernel::place::Place;
 use crate::planner::{Bytes, OutputKind, Residency, Work};
 use veda_kernels_ir::codec::fnv1a;
 
 impl Runtime {
     /// As [`gpu::execute`](crate::gpu::execute) says.
-    pub(crate) fn route_custom<K: GpuKernel>(&self, kernel: &K) -> Result<K::Output> {
+    pub(crate) fn route_custom<K: GpuKernel>(&self, kernel: &K, place: Option<Place>) -> Result<K::Output> {
         let inner = &self.inner;
-        let target = inner.target(kernel.place())?;
+        let target = inner.target(place)?;
         if inner.quiet(target) {
             return kernel.cpu(self.pool());
         }
@@ -33,7 +32,7 @@ impl Runtime {
             let shader = shader(&call_name::<K>(), key, &wgsl, &bindings)?;
             if let Place::Gpu(index) = inner.choose(&mut call, target, &shader) {
                 let mut outputs = Outputs::default();
-                let forced = kernel.place().is_some();
+                let forced = place.is_some();
                 let predicted = inner.predicted(&call, Place::Gpu(index));
                 if inner.on_gpu(index, &mut call, forced, |device| {
                     run(device, &shader, &bindings, predicted, &mut outputs)
