@@ -71,7 +71,10 @@ fn devices_keep_the_bounds() {
         println!("{name:8} {:>4} ULP from the CPU, at {:e} ({:e})", worst.0, xs[worst.1], ys[worst.1]);
         if worst.0 > MARGIN {
             let (cpu, gpu) = (cpu[worst.1], gpu[worst.1]);
-            failed.push(format!("{name}({:e}, {:e}) = {cpu:e} on the CPU, {gpu:e} on the device", xs[worst.1], ys[worst.1]));
+            failed.push(format!(
+                "{name}({:e}, {:e}) = {cpu:e} on the CPU, {gpu:e} on the device",
+                xs[worst.1], ys[worst.1]
+            ));
         }
     };
     macro_rules! unary {

@@ -29,13 +29,12 @@ mod min_max;
 pub(crate) mod offload;
 mod parallel;
 pub mod plumbing;
-mod product;
 mod reduce;
 mod rev;
 mod skip;
 mod step_by;
-mod sum;
 mod take;
+mod total;
 mod update;
 mod zip;
 

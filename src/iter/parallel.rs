@@ -160,7 +160,7 @@ pub trait ParallelIterator: Sized + Send {
     where
         S: Send + Sum<Self::Item> + Sum<S>,
     {
-        sum::sum(self)
+        total::sum(self)
     }
 
     /// Multiplies the items; otherwise as [`sum`](Self::sum).
@@ -168,7 +168,7 @@ pub trait ParallelIterator: Sized + Send {
     where
         P: Send + Product<Self::Item> + Product<P>,
     {
-        product::product(self)
+        total::product(self)
     }
 
     /// The number of items.
