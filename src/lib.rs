@@ -60,6 +60,7 @@ pub mod __private {
     pub use crate::index::Index;
     pub use crate::kernel::arg::{Arg, Bind, BindSlice, Position, Whole};
     pub use crate::kernel::bound::Bound;
+    pub use crate::kernel::chunk::Chunk;
     pub use crate::kernel::desc::{ElementKernel, Kernel, KernelDesc};
     pub use crate::kernel::ops;
     pub use crate::kernel::registry::{Caps, Registered, find, id_of, tag};

@@ -1,6 +1,7 @@
 //! `map`.
 
 use super::adapter::{adapter, op_consumer, op_producer};
+use super::blocks;
 use super::plumbing::{Consumer, Folder, Producer, ProducerCallback, UnindexedConsumer};
 use super::{IndexedParallelIterator, ParallelIterator};
 use crate::kernel::pipe::{Operand, Pipe, Stage, StageKind};
@@ -96,7 +97,11 @@ where
     where
         I: IntoIterator<Item = T>,
     {
-        MapFolder { base: self.base.consume_iter(iter.into_iter().map(self.op)), op: self.op }
+        let base = match blocks::consume::<_, F, T, R, _>(self.base, iter.into_iter()) {
+            Ok(base) => base,
+            Err((base, iter)) => base.consume_iter(iter.map(self.op)),
+        };
+        MapFolder { base, op: self.op }
     }
     #[inline(always)]
     fn complete(self) -> C::Result {

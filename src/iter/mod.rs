@@ -5,6 +5,7 @@
 
 pub(crate) mod adapter;
 mod any_all;
+mod blocks;
 mod chunks;
 mod cloned;
 mod collect;
