@@ -55,6 +55,7 @@ cases! {{
     for_inclusive(I, 9);
     for_rev(I, 9);
     for_step_by(U, 9, 2);
+    for_constant_bounds(I);
     for_bounds_once(U);
     while_loop(U);
     while_condition_with_statements(U);
@@ -105,7 +106,7 @@ const CHECKS: [Checks; 4] = [
 ];
 
 /// Cases whose text with all checks is kept as well, as `<case>.checked.wgsl`.
-const CHECKED: &[&str] = &["guarded_index", "labels", "for_step_by", "bool_slice", "chain_reduce"];
+const CHECKED: &[&str] = &["guarded_index", "labels", "for_step_by", "bool_slice", "dropped_index", "chain_reduce"];
 
 fn directory() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden")

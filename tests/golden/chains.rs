@@ -1,6 +1,6 @@
 //! Chains of kernels with each way to end them. `emit` gets the chain as data.
 //!
-//! The first line of a golden file names a closure by its place in this file: add new chains at the end.
+//! The first line of a golden file names a closure by its line in this file: add new chains at the end.
 
 use veda::iter::*;
 use veda::kernel::pipe::Pipe;
