@@ -11,7 +11,7 @@ use veda_kernels_ir::ast::Value;
 use super::Emit;
 use super::kernels::*;
 
-fn described<'a>(chain: &'a impl ParallelIterator) -> Pipe<'a> {
+fn described(chain: &impl ParallelIterator) -> Pipe<'_> {
     chain.describe().expect("a chain of kernels")
 }
 
