@@ -299,7 +299,9 @@ pub fn assemble(pipe: &Pipe<'_>, terminal: &Terminal, checks: Checks) -> Result<
     let combine = call_entries(&combine, &printed.entries);
 
     let mut text = String::new();
-    let _ = writeln!(text, "// {} ({terminal:?})", name(pipe));
+    // Names only: the captures and the identity of a reduction are values of one call, the text serves all.
+    let end = terminal.name().unwrap_or_else(|| "collect".to_owned());
+    let _ = writeln!(text, "// {} > {end}", name(pipe));
     let _ = writeln!(text, "alias VedaT = {};", wgsl_type(partial));
     let _ = writeln!(text, "struct VedaIndex {{ x: u32, y: u32, z: u32, flat: u32 }}");
     let _ = writeln!(
@@ -327,9 +329,8 @@ pub fn assemble(pipe: &Pipe<'_>, terminal: &Terminal, checks: Checks) -> Result<
         let budget = if loops <= 1 { 65_000 } else { 65_000 / 16 };
         let _ = writeln!(
             text,
-            "var<private> veda_iterations: u32;\nfn veda_over_budget() -> bool {{\n    veda_iterations = \
-             veda_iterations + 1u;\n    if (veda_iterations > {budget}u) {{\n        veda_fail();\n        return \
-             true;\n    }}\n    return false;\n}}"
+            "var<private> veda_iterations: u32;\nfn veda_over_budget() -> bool {{\n    veda_iterations += 1u;\n    return \
+             veda_iterations > {budget}u;\n}}"
         );
     }
     if writer.uses_index {
@@ -338,10 +339,12 @@ pub fn assemble(pipe: &Pipe<'_>, terminal: &Terminal, checks: Checks) -> Result<
              return VedaIndex(flat % veda.width, row % veda.height, row / veda.height, flat);\n}\n",
         );
     }
-    text.push_str(&printed.text);
-    text.push_str(&body);
-    text.push_str(&combine);
-    text.push_str(skeleton);
+    for part in [printed.text.as_str(), &body, &combine, skeleton] {
+        if !part.is_empty() {
+            text.push('\n');
+            text.push_str(part);
+        }
+    }
 
     let mut counts = OpCounts::default();
     for &root in &program.roots {

@@ -1,4 +1,4 @@
-// assigned_parameter (Collect)
+// assigned_parameter > collect
 alias VedaT = u32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -10,16 +10,19 @@ struct VedaParams {
 @group(0) @binding(0) var<uniform> veda: VedaParams;
 @group(0) @binding(1) var<storage, read> b0: array<u32>;
 @group(0) @binding(2) var<storage, read_write> veda_out: array<VedaT>;
+
 fn assigned_parameter_0(tmp1: u32) -> u32 {
     var x_0: u32 = tmp1;
     x_0 = x_0 + 1u;
     x_0 = x_0 * x_0;
     return x_0;
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = assigned_parameter_0(b0[i]);
     return s0;
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

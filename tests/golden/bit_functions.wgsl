@@ -1,4 +1,4 @@
-// bit_functions (Collect)
+// bit_functions > collect
 alias VedaT = u32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -11,6 +11,7 @@ struct VedaParams {
 @group(0) @binding(1) var<storage, read> b0: array<u32>;
 @group(0) @binding(2) var<storage, read> b1: array<i32>;
 @group(0) @binding(3) var<storage, read_write> veda_out: array<VedaT>;
+
 fn veda_rotate_left(x: u32, n: u32) -> u32 {
     return (x << (n & 31u)) | (x >> ((32u - n) & 31u));
 }
@@ -30,10 +31,12 @@ fn bit_functions_0(x_0: u32, y_1: i32) -> u32 {
     let d_5: i32 = ((i32(veda_rotate_left(u32(y_1), 5u)) ^ i32(veda_rotate_right(u32(y_1), 7u))) ^ reverseBits(y_1)) ^ i32(veda_swap_bytes(u32(y_1)));
     return a_2 + b_3 + c_4 + u32(d_5);
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = bit_functions_0(b0[i], b1[i]);
     return s0;
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

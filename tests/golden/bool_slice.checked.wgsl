@@ -1,4 +1,4 @@
-// bool_slice (Collect)
+// bool_slice > collect
 alias VedaT = u32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -17,13 +17,10 @@ struct VedaParams {
 fn veda_fail() { atomicStore(&veda_status, 1u); }
 var<private> veda_iterations: u32;
 fn veda_over_budget() -> bool {
-    veda_iterations = veda_iterations + 1u;
-    if (veda_iterations > 65000u) {
-        veda_fail();
-        return true;
-    }
-    return false;
+    veda_iterations += 1u;
+    return veda_iterations > 65000u;
 }
+
 fn veda_at_b0(i: u32) -> bool {
     if (i >= (veda.len0)) {
         veda_fail();
@@ -39,10 +36,12 @@ fn bool_slice_0_b0(flag_1: bool, i_2: u32) -> bool {
     }
     return tmp1 || flag_1;
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = bool_slice_0_b0((b1[i] != 0u), veda.u0);
     return select(0u, 1u, s0);
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

@@ -1,4 +1,4 @@
-// bool_slice (Collect)
+// bool_slice > collect
 alias VedaT = u32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -13,6 +13,7 @@ struct VedaParams {
 @group(0) @binding(1) var<storage, read> b0: array<u32>;
 @group(0) @binding(2) var<storage, read> b1: array<u32>;
 @group(0) @binding(3) var<storage, read_write> veda_out: array<VedaT>;
+
 fn veda_at_b0(i: u32) -> bool {
     let n = veda.len0;
     return select(bool(), b0[min(i, max(n, 1u) - 1u)] != 0u, n > 0u);
@@ -21,10 +22,12 @@ fn veda_at_b0(i: u32) -> bool {
 fn bool_slice_0_b0(flag_1: bool, i_2: u32) -> bool {
     return (veda_at_b0(i_2) && !veda_at_b0((veda.len0) - 1u - i_2)) || flag_1;
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = bool_slice_0_b0((b1[i] != 0u), veda.u0);
     return select(0u, 1u, s0);
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

@@ -1,4 +1,4 @@
-// calls (Collect)
+// calls > collect
 alias VedaT = f32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -11,6 +11,7 @@ struct VedaParams {
 @group(0) @binding(1) var<storage, read> b0: array<f32>;
 @group(0) @binding(2) var<storage, read> b1: array<u32>;
 @group(0) @binding(3) var<storage, read_write> veda_out: array<VedaT>;
+
 fn veda_sqrt(x: f32) -> f32 {
     let bits = bitcast<u32>(x);
     if ((bits & 0x7fffffffu) == 0u || bits == 0x7f800000u || (bits & 0x7fffffffu) > 0x7f800000u) {
@@ -58,10 +59,12 @@ fn calls_0(x_0: f32, n_1: u32) -> f32 {
     let twice_2: u32 = shifted_2(shifted_2(square_1(n_1)));
     return square_3(x_0) + norm_4(x_0, 4.0f) + f32(twice_2) + square_3(1.5f);
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = calls_0(b0[i], b1[i]);
     return s0;
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

@@ -1,4 +1,4 @@
-// casts (Collect)
+// casts > collect
 alias VedaT = f32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -14,6 +14,7 @@ struct VedaParams {
 @group(0) @binding(3) var<storage, read> b2: array<u32>;
 @group(0) @binding(4) var<storage, read> b3: array<u32>;
 @group(0) @binding(5) var<storage, read_write> veda_out: array<VedaT>;
+
 fn veda_is_nan(x: f32) -> bool {
     return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
@@ -35,10 +36,12 @@ fn casts_0(f_0: f32, i_1: i32, u_2: u32, n_3: u32, b_4: bool) -> f32 {
     let bools_8: u32 = u32(b_4) + u32(i32(b_4)) + u32(b_4);
     return f32(from_float_5) + to_float_6 + f32(i32(integers_7) + i32(bools_8));
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = casts_0(b0[i], b1[i], b2[i], veda.u0, (b3[i] != 0u));
     return s0;
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

@@ -1,4 +1,4 @@
-// hash > is_small (Any)
+// hash > is_small > any
 alias VedaT = u32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -10,6 +10,7 @@ struct VedaParams {
 }
 @group(0) @binding(0) var<uniform> veda: VedaParams;
 @group(0) @binding(1) var<storage, read_write> veda_out: array<VedaT>;
+
 fn hash_0(n_0: u32) -> u32 {
     return (n_0 * 2654435769u) ^ (n_0 >> 15u);
 }
@@ -17,11 +18,13 @@ fn hash_0(n_0: u32) -> u32 {
 fn is_small_1(n_0: u32) -> bool {
     return n_0 < 9u;
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = hash_0((u32(veda.base + i) + veda.u0));
     let s1 = is_small_1(s0);
     return select(0u, 1u, s1);
 }
+
 fn veda_combine(a: VedaT, b: VedaT) -> VedaT {
     return a + b;
 }
@@ -29,6 +32,7 @@ fn veda_identity() -> VedaT {
     return 0u;
 }
 const VEDA_ORDERED = false;
+
 // A tile of 256 x 16 elements becomes one partial result. Operators that commute read with stride 256 (neighbouring
 // invocations read neighbouring elements); others give each invocation 16 neighbours. Either way the tree over the
 // invocations combines neighbours only, left operand first.

@@ -1,4 +1,4 @@
-// double > positive (Count)
+// double > positive > count
 alias VedaT = u32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -10,6 +10,7 @@ struct VedaParams {
 @group(0) @binding(0) var<uniform> veda: VedaParams;
 @group(0) @binding(1) var<storage, read> b0: array<f32>;
 @group(0) @binding(2) var<storage, read_write> veda_out: array<VedaT>;
+
 fn double_0(x_0: f32) -> f32 {
     return x_0 * 2.0f;
 }
@@ -17,6 +18,7 @@ fn double_0(x_0: f32) -> f32 {
 fn positive_1(x_0: f32) -> bool {
     return x_0 > 0.0f;
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = double_0(b0[i]);
     if (!(positive_1(s0))) {
@@ -25,6 +27,7 @@ fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     }
     return 1u;
 }
+
 fn veda_combine(a: VedaT, b: VedaT) -> VedaT {
     return a + b;
 }
@@ -32,6 +35,7 @@ fn veda_identity() -> VedaT {
     return 0u;
 }
 const VEDA_ORDERED = false;
+
 // A tile of 256 x 16 elements becomes one partial result. Operators that commute read with stride 256 (neighbouring
 // invocations read neighbouring elements); others give each invocation 16 neighbours. Either way the tree over the
 // invocations combines neighbours only, left operand first.

@@ -1,4 +1,4 @@
-// double > positive > double (Collect)
+// double > positive > double > collect
 alias VedaT = f32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -12,6 +12,7 @@ struct VedaParams {
 @group(0) @binding(2) var<storage, read_write> veda_out: array<VedaT>;
 @group(0) @binding(3) var<storage, read_write> veda_sparse: array<VedaT>;
 @group(0) @binding(4) var<storage, read_write> veda_counts: array<u32>;
+
 fn double_0(x_0: f32) -> f32 {
     return x_0 * 2.0f;
 }
@@ -19,6 +20,7 @@ fn double_0(x_0: f32) -> f32 {
 fn positive_1(x_0: f32) -> bool {
     return x_0 > 0.0f;
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = double_0(b0[i]);
     if (!(positive_1(s0))) {
@@ -28,6 +30,7 @@ fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s2 = double_0(s0);
     return s2;
 }
+
 // Stream compaction in input order: three dispatches over the same bindings.
 var<workgroup> veda_ranks: array<u32, 256>;
 

@@ -1,4 +1,4 @@
-// even > hash (Sum)
+// even > hash > sum
 alias VedaT = u32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -10,6 +10,7 @@ struct VedaParams {
 @group(0) @binding(0) var<uniform> veda: VedaParams;
 @group(0) @binding(1) var<storage, read> b0: array<u32>;
 @group(0) @binding(2) var<storage, read_write> veda_out: array<VedaT>;
+
 fn even_0(x_0: u32) -> bool {
     return (x_0 % 2u) == 0u;
 }
@@ -17,6 +18,7 @@ fn even_0(x_0: u32) -> bool {
 fn hash_1(n_0: u32) -> u32 {
     return (n_0 * 2654435769u) ^ (n_0 >> 15u);
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     if (!(even_0(b0[i]))) {
         *keep = false;
@@ -25,6 +27,7 @@ fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s1 = hash_1(b0[i]);
     return s1;
 }
+
 fn veda_combine(a: VedaT, b: VedaT) -> VedaT {
     return a + b;
 }
@@ -32,6 +35,7 @@ fn veda_identity() -> VedaT {
     return 0u;
 }
 const VEDA_ORDERED = false;
+
 // A tile of 256 x 16 elements becomes one partial result. Operators that commute read with stride 256 (neighbouring
 // invocations read neighbouring elements); others give each invocation 16 neighbours. Either way the tree over the
 // invocations combines neighbours only, left operand first.

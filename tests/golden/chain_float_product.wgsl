@@ -1,4 +1,4 @@
-// double (Product)
+// double > product
 alias VedaT = f32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -10,13 +10,16 @@ struct VedaParams {
 @group(0) @binding(0) var<uniform> veda: VedaParams;
 @group(0) @binding(1) var<storage, read> b0: array<f32>;
 @group(0) @binding(2) var<storage, read_write> veda_out: array<VedaT>;
+
 fn double_0(x_0: f32) -> f32 {
     return x_0 * 2.0f;
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = double_0(b0[i]);
     return s0;
 }
+
 fn veda_combine(a: VedaT, b: VedaT) -> VedaT {
     return a * b;
 }
@@ -24,6 +27,7 @@ fn veda_identity() -> VedaT {
     return 1.0f;
 }
 const VEDA_ORDERED = false;
+
 // A tile of 256 x 16 elements becomes one partial result. Operators that commute read with stride 256 (neighbouring
 // invocations read neighbouring elements); others give each invocation 16 neighbours. Either way the tree over the
 // invocations combines neighbours only, left operand first.

@@ -1,4 +1,4 @@
-// double > double (Collect)
+// double > double > collect
 alias VedaT = f32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -10,14 +10,17 @@ struct VedaParams {
 @group(0) @binding(0) var<uniform> veda: VedaParams;
 @group(0) @binding(1) var<storage, read> b0: array<f32>;
 @group(0) @binding(2) var<storage, read_write> veda_out: array<VedaT>;
+
 fn double_0(x_0: f32) -> f32 {
     return x_0 * 2.0f;
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = double_0(b0[i]);
     let s1 = double_0(s0);
     return s1;
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

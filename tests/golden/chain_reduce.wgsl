@@ -1,4 +1,4 @@
-// hash (Reduce { op: KernelDesc { name: "compose", path: "golden_wgsl::kernels::compose", file: "tests/golden/kernels.rs", line: 600, hash: 6001923138210495387, ir: [1, 7, 99, 111, 109, 112, 111, 115, 101, 2, 0, 0, 0, 1, 0, 1, 0, 1, 1, 2, 1, 97, 0, 1, 98, 0, 0, 0, 0, 0, 1, 8, 0, 8, 2, 4, 0, 0, 31, 0, 4, 1], deps: [], consts: [], debug: true }, captures: [], identity: U32(0) })
+// hash > reduce(compose)
 alias VedaT = u32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -11,6 +11,7 @@ struct VedaParams {
 }
 @group(0) @binding(0) var<uniform> veda: VedaParams;
 @group(0) @binding(1) var<storage, read_write> veda_out: array<VedaT>;
+
 fn hash_0(n_0: u32) -> u32 {
     return (n_0 * 2654435769u) ^ (n_0 >> 15u);
 }
@@ -18,10 +19,12 @@ fn hash_0(n_0: u32) -> u32 {
 fn compose_1(a_0: u32, b_1: u32) -> u32 {
     return a_0 * 31u + b_1;
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = hash_0((u32(veda.base + i) + veda.u0));
     return s0;
 }
+
 fn veda_combine(a: VedaT, b: VedaT) -> VedaT {
     return compose_1(a, b);
 }
@@ -29,6 +32,7 @@ fn veda_identity() -> VedaT {
     return veda.u1;
 }
 const VEDA_ORDERED = true;
+
 // A tile of 256 x 16 elements becomes one partial result. Operators that commute read with stride 256 (neighbouring
 // invocations read neighbouring elements); others give each invocation 16 neighbours. Either way the tree over the
 // invocations combines neighbours only, left operand first.

@@ -1,4 +1,4 @@
-// double (Reduce { op: KernelDesc { name: "{closure}", path: "golden_wgsl::chains::{closure}", file: "tests/golden/chains.rs", line: 85, hash: 892731250232562928, ir: [1, 9, 123, 99, 108, 111, 115, 117, 114, 101, 125, 2, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 1, 97, 0, 1, 98, 0, 1, 1, 119, 0, 0, 0, 1, 8, 2, 8, 0, 4, 0, 4, 1, 5, 0], deps: [], consts: [], debug: true }, captures: [F32(0.25)], identity: F32(0.0) })
+// double > reduce({closure})
 alias VedaT = f32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -12,6 +12,7 @@ struct VedaParams {
 @group(0) @binding(0) var<uniform> veda: VedaParams;
 @group(0) @binding(1) var<storage, read> b0: array<f32>;
 @group(0) @binding(2) var<storage, read_write> veda_out: array<VedaT>;
+
 fn double_0(x_0: f32) -> f32 {
     return x_0 * 2.0f;
 }
@@ -19,10 +20,12 @@ fn double_0(x_0: f32) -> f32 {
 fn closure_1(a_0: f32, b_1: f32, w_c0: f32) -> f32 {
     return (a_0 + b_1) * w_c0;
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = double_0(b0[i]);
     return s0;
 }
+
 fn veda_combine(a: VedaT, b: VedaT) -> VedaT {
     return closure_1(a, b, veda.u0);
 }
@@ -30,6 +33,7 @@ fn veda_identity() -> VedaT {
     return veda.u1;
 }
 const VEDA_ORDERED = true;
+
 // A tile of 256 x 16 elements becomes one partial result. Operators that commute read with stride 256 (neighbouring
 // invocations read neighbouring elements); others give each invocation 16 neighbours. Either way the tree over the
 // invocations combines neighbours only, left operand first.

@@ -1,4 +1,4 @@
-// weighted > closure at chains.rs:46 (Max)
+// weighted > closure at chains.rs:46 > max
 alias VedaT = i32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -12,6 +12,7 @@ struct VedaParams {
 @group(0) @binding(1) var<storage, read> b0: array<f32>;
 @group(0) @binding(2) var<storage, read> b1: array<f32>;
 @group(0) @binding(3) var<storage, read_write> veda_out: array<VedaT>;
+
 fn veda_is_nan(x: f32) -> bool {
     return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
@@ -28,11 +29,13 @@ fn weighted_0(n_0: u32, x_1: f32, y_2: f32) -> f32 {
 fn closure_1(x_0: f32) -> i32 {
     return veda_f32_to_i32(x_0);
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = weighted_0((u32(veda.base + i) + veda.u0), b0[i], b1[i]);
     let s1 = closure_1(s0);
     return s1;
 }
+
 fn veda_combine(a: VedaT, b: VedaT) -> VedaT {
     return max(a, b);
 }
@@ -40,6 +43,7 @@ fn veda_identity() -> VedaT {
     return i32(-2147483648);
 }
 const VEDA_ORDERED = false;
+
 // A tile of 256 x 16 elements becomes one partial result. Operators that commute read with stride 256 (neighbouring
 // invocations read neighbouring elements); others give each invocation 16 neighbours. Either way the tree over the
 // invocations combines neighbours only, left operand first.

@@ -1,6 +1,6 @@
 //! Chains of kernels with each way to end them. `emit` gets the chain as data.
 //!
-//! The first line of a golden file names a closure by its place in this file: add new chains at the end.
+//! The first line of a golden file names a closure by its line in this file: add new chains at the end.
 
 use veda::iter::*;
 use veda::kernel::pipe::Pipe;
@@ -11,7 +11,7 @@ use veda_kernels_ir::ast::Value;
 use super::Emit;
 use super::kernels::*;
 
-fn described<'a>(chain: &'a impl ParallelIterator) -> Pipe<'a> {
+fn described(chain: &impl ParallelIterator) -> Pipe<'_> {
     chain.describe().expect("a chain of kernels")
 }
 

@@ -1,4 +1,4 @@
-// compound_assignment (Collect)
+// compound_assignment > collect
 alias VedaT = f32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -12,6 +12,7 @@ struct VedaParams {
 @group(0) @binding(2) var<storage, read> b1: array<i32>;
 @group(0) @binding(3) var<storage, read> b2: array<f32>;
 @group(0) @binding(4) var<storage, read_write> veda_out: array<VedaT>;
+
 fn veda_div_u32(a: u32, b: u32) -> u32 {
     return a / select(b, 1u, b == 0u);
 }
@@ -71,10 +72,12 @@ fn compound_assignment_0(x_0: u32, y_1: i32, f_2: f32) -> f32 {
     c_5 = c_5 != true;
     return f32(a_3) + b_4 + f32(u32(c_5));
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = compound_assignment_0(b0[i], b1[i], b2[i]);
     return s0;
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

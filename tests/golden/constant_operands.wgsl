@@ -1,4 +1,4 @@
-// constant_operands (Collect)
+// constant_operands > collect
 alias VedaT = f32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -10,6 +10,7 @@ struct VedaParams {
 @group(0) @binding(0) var<uniform> veda: VedaParams;
 @group(0) @binding(1) var<storage, read> b0: array<f32>;
 @group(0) @binding(2) var<storage, read_write> veda_out: array<VedaT>;
+
 fn veda_divisor_i32(a: i32, b: i32) -> i32 {
     return select(b, 1i, b == 0i || (b == -1i && a == i32(-2147483648)));
 }
@@ -36,10 +37,12 @@ fn constant_operands_0(tmp1: f32) -> f32 {
     let tmp9 = bitcast<f32>(0x7f800000u);
     return never_0 + f32(wraps_1) + (-tmp9);
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = constant_operands_0(b0[i]);
     return s0;
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

@@ -1,4 +1,4 @@
-// constants (Collect)
+// constants > collect
 alias VedaT = f32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -11,6 +11,7 @@ struct VedaParams {
 @group(0) @binding(1) var<storage, read> b0: array<f32>;
 @group(0) @binding(2) var<storage, read> b1: array<u32>;
 @group(0) @binding(3) var<storage, read_write> veda_out: array<VedaT>;
+
 fn veda_is_nan(x: f32) -> bool {
     return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
@@ -38,10 +39,12 @@ fn constants_0(x_0: f32, n_1: u32) -> f32 {
     let tmp4 = 1e30f;
     return big_2 + hole_3 + f32(ints_4) + bitcast<f32>(0x000116c2u) - (-0.0f) + tmp4 * 16777216.0f;
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = constants_0(b0[i], b1[i]);
     return s0;
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

@@ -1,4 +1,4 @@
-// deep_expression (Collect)
+// deep_expression > collect
 alias VedaT = u32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -10,15 +10,18 @@ struct VedaParams {
 @group(0) @binding(0) var<uniform> veda: VedaParams;
 @group(0) @binding(1) var<storage, read> b0: array<u32>;
 @group(0) @binding(2) var<storage, read_write> veda_out: array<VedaT>;
+
 fn deep_expression_0(x_0: u32) -> u32 {
     let tmp1 = ((((((((x_0 + 1u) * 3u + 1u) * 3u + 1u) * 3u + 1u) * 3u + 1u) * 3u + 1u) * 3u + 1u) * 3u + 1u) * 3u + 1u;
     let tmp2 = ((((((((tmp1 * 3u + 1u) * 3u + 1u) * 3u + 1u) * 3u + 1u) * 3u + 1u) * 3u + 1u) * 3u + 1u) * 3u + 1u) * 3u;
     return (((tmp2 + 1u) * 3u + 1u) * 3u + 1u) ^ x_0;
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = deep_expression_0(b0[i]);
     return s0;
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

@@ -1,4 +1,4 @@
-// early_return (Collect)
+// early_return > collect
 alias VedaT = f32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -10,6 +10,7 @@ struct VedaParams {
 @group(0) @binding(0) var<uniform> veda: VedaParams;
 @group(0) @binding(1) var<storage, read> b0: array<f32>;
 @group(0) @binding(2) var<storage, read_write> veda_out: array<VedaT>;
+
 fn early_return_0(x_0: f32) -> f32 {
     if (x_0 < 0.0f) {
         return 0.0f;
@@ -22,10 +23,12 @@ fn early_return_0(x_0: f32) -> f32 {
     }
     return y_1 + 1.0f;
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = early_return_0(b0[i]);
     return s0;
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

@@ -1,4 +1,4 @@
-// float_functions (Collect)
+// float_functions > collect
 alias VedaT = f32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -12,6 +12,7 @@ struct VedaParams {
 @group(0) @binding(1) var<storage, read> b0: array<f32>;
 @group(0) @binding(2) var<storage, read> b1: array<f32>;
 @group(0) @binding(3) var<storage, read_write> veda_out: array<VedaT>;
+
 fn veda_is_nan(x: f32) -> bool {
     return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
@@ -131,10 +132,12 @@ fn float_functions_0(x_0: f32, y_1: f32, z_2: f32) -> f32 {
     let c_5: f32 = x_0 * 57.29578f + y_1 * 0.017453292f + veda_powi(x_0, 3i) + bitcast<f32>(bitcast<u32>(x_0) + 1u);
     return a_3 + b_4 * c_5;
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = float_functions_0(b0[i], b1[i], veda.u0);
     return s0;
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

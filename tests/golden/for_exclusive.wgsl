@@ -1,4 +1,4 @@
-// for_exclusive (Collect)
+// for_exclusive > collect
 alias VedaT = f32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -11,6 +11,7 @@ struct VedaParams {
 @group(0) @binding(0) var<uniform> veda: VedaParams;
 @group(0) @binding(1) var<storage, read> b0: array<u32>;
 @group(0) @binding(2) var<storage, read_write> veda_out: array<VedaT>;
+
 fn for_exclusive_0(n_0: u32, scale_1: f32) -> f32 {
     var sum_2: f32 = 0.0f;
     for (var i_3: u32 = 0u; i_3 < n_0; i_3 += 1u) {
@@ -18,10 +19,12 @@ fn for_exclusive_0(n_0: u32, scale_1: f32) -> f32 {
     }
     return sum_2;
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = for_exclusive_0(b0[i], veda.u0);
     return s0;
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

@@ -1,4 +1,4 @@
-// for_inclusive (Collect)
+// for_inclusive > collect
 alias VedaT = i32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -11,19 +11,19 @@ struct VedaParams {
 @group(0) @binding(0) var<uniform> veda: VedaParams;
 @group(0) @binding(1) var<storage, read> b0: array<i32>;
 @group(0) @binding(2) var<storage, read_write> veda_out: array<VedaT>;
+
 fn for_inclusive_0(a_0: i32, b_1: i32) -> i32 {
     var sum_2: i32 = 0i;
-    let tmp3 = a_0;
-    if (tmp3 <= b_1) {
-        let tmp2 = (u32(b_1) - u32(tmp3));
+    if (a_0 <= b_1) {
+        let tmp2 = u32(b_1) - u32(a_0);
         var tmp1 = 0u;
         loop {
-            let i_3: i32 = tmp3 + i32(tmp1);
+            let i_3: i32 = a_0 + i32(tmp1);
             sum_2 = sum_2 ^ i_3;
             continuing {
-                let tmp4 = tmp1 == tmp2;
+                let tmp3 = tmp1 == tmp2;
                 tmp1 += 1u;
-                break if tmp4;
+                break if tmp3;
             }
         }
     }
@@ -32,10 +32,12 @@ fn for_inclusive_0(a_0: i32, b_1: i32) -> i32 {
     }
     return sum_2;
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = for_inclusive_0(b0[i], veda.u0);
     return s0;
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

@@ -1,4 +1,4 @@
-// for_step_by (Collect)
+// for_step_by > collect
 alias VedaT = u32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -16,84 +16,77 @@ struct VedaParams {
 fn veda_fail() { atomicStore(&veda_status, 1u); }
 var<private> veda_iterations: u32;
 fn veda_over_budget() -> bool {
-    veda_iterations = veda_iterations + 1u;
-    if (veda_iterations > 4062u) {
-        veda_fail();
-        return true;
-    }
-    return false;
+    veda_iterations += 1u;
+    return veda_iterations > 4062u;
 }
+
 fn for_step_by_0(a_0: u32, b_1: u32, s_2: u32) -> u32 {
     var h_3: u32 = 7u;
-    let tmp3 = a_0;
-    if (tmp3 < b_1) {
-        let tmp4 = max(3u, 1u);
-        let tmp2 = (u32(b_1) - u32(tmp3) - 1u) / tmp4;
+    if (a_0 < b_1) {
+        let tmp2 = (b_1 - a_0 - 1u) / 3u;
         var tmp1 = 0u;
         loop {
             if (veda_over_budget()) { veda_fail(); break; }
-            let i_4: u32 = tmp3 + tmp1 * tmp4;
+            let i_4: u32 = a_0 + tmp1 * 3u;
             h_3 = h_3 * 31u + i_4;
             continuing {
-                let tmp5 = tmp1 == tmp2;
+                let tmp3 = tmp1 == tmp2;
                 tmp1 += 1u;
-                break if tmp5;
+                break if tmp3;
             }
         }
     }
-    let tmp8 = a_0;
-    if (tmp8 <= b_1) {
-        let tmp9 = max(s_2, 1u);
-        let tmp7 = (u32(b_1) - u32(tmp8)) / tmp9;
-        var tmp6 = 0u;
+    if (a_0 <= b_1) {
+        let tmp6 = max(s_2, 1u);
+        let tmp5 = (b_1 - a_0) / tmp6;
+        var tmp4 = 0u;
         loop {
             if (veda_over_budget()) { veda_fail(); break; }
-            let i_5: u32 = tmp8 + tmp6 * tmp9;
+            let i_5: u32 = a_0 + tmp4 * tmp6;
             h_3 = h_3 * 31u + i_5;
             continuing {
-                let tmp10 = tmp6 == tmp7;
-                tmp6 += 1u;
-                break if tmp10;
+                let tmp7 = tmp4 == tmp5;
+                tmp4 += 1u;
+                break if tmp7;
             }
         }
     }
-    let tmp13 = a_0;
-    if (tmp13 < b_1) {
-        let tmp14 = max(s_2, 1u);
-        let tmp12 = (u32(b_1) - u32(tmp13) - 1u) / tmp14;
-        var tmp11 = 0u;
+    if (a_0 < b_1) {
+        let tmp10 = max(s_2, 1u);
+        let tmp9 = (b_1 - a_0 - 1u) / tmp10;
+        var tmp8 = 0u;
         loop {
             if (veda_over_budget()) { veda_fail(); break; }
-            let i_6: u32 = b_1 - 1u - tmp11 * tmp14;
+            let i_6: u32 = b_1 - 1u - tmp8 * tmp10;
             h_3 = h_3 * 31u + i_6;
             continuing {
-                let tmp15 = tmp11 == tmp12;
-                tmp11 += 1u;
-                break if tmp15;
+                let tmp11 = tmp8 == tmp9;
+                tmp8 += 1u;
+                break if tmp11;
             }
         }
     }
-    let tmp18 = a_0;
-    if (tmp18 <= b_1) {
-        let tmp19 = max(2u, 1u);
-        let tmp17 = (u32(b_1) - u32(tmp18)) / tmp19;
-        var tmp16 = 0u;
+    if (a_0 <= b_1) {
+        let tmp13 = (b_1 - a_0) / 2u;
+        var tmp12 = 0u;
         loop {
             if (veda_over_budget()) { veda_fail(); break; }
             h_3 = h_3 + 1u;
             continuing {
-                let tmp20 = tmp16 == tmp17;
-                tmp16 += 1u;
-                break if tmp20;
+                let tmp14 = tmp12 == tmp13;
+                tmp12 += 1u;
+                break if tmp14;
             }
         }
     }
     return h_3;
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = for_step_by_0(b0[i], veda.u0, veda.u1);
     return s0;
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

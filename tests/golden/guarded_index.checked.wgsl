@@ -1,4 +1,4 @@
-// guarded_index (Collect)
+// guarded_index > collect
 alias VedaT = u32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -16,13 +16,10 @@ struct VedaParams {
 fn veda_fail() { atomicStore(&veda_status, 1u); }
 var<private> veda_iterations: u32;
 fn veda_over_budget() -> bool {
-    veda_iterations = veda_iterations + 1u;
-    if (veda_iterations > 65000u) {
-        veda_fail();
-        return true;
-    }
-    return false;
+    veda_iterations += 1u;
+    return veda_iterations > 65000u;
 }
+
 fn veda_at_b0(i: u32) -> u32 {
     if (i >= (veda.len0)) {
         veda_fail();
@@ -41,12 +38,10 @@ fn guarded_index_0_b0(i_1: u32) -> u32 {
         return 9u;
     } else {
         let n_3 = i_1;
-        var tmp2 = false;
-        var tmp3: bool = n_3 < (veda.len0);
-        if (tmp3) {
-            tmp3 = veda_at_b0(n_3) == 1u;
+        var tmp2: bool = n_3 < (veda.len0);
+        if (tmp2) {
+            tmp2 = veda_at_b0(n_3) == 1u;
         }
-        tmp2 = tmp3;
         if (tmp2) {
             return 8u;
         } else if (found_2) {
@@ -61,12 +56,13 @@ fn guarded_index_0_b0(i_1: u32) -> u32 {
             }
         }
     }
-    return u32();
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = guarded_index_0_b0(veda.u0);
     return s0;
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

@@ -1,4 +1,4 @@
-// guarded_index (Collect)
+// guarded_index > collect
 alias VedaT = u32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -12,6 +12,7 @@ struct VedaParams {
 @group(0) @binding(0) var<uniform> veda: VedaParams;
 @group(0) @binding(1) var<storage, read> b0: array<u32>;
 @group(0) @binding(2) var<storage, read_write> veda_out: array<VedaT>;
+
 fn veda_at_b0(i: u32) -> u32 {
     let n = veda.len0;
     return select(u32(), b0[min(i, max(n, 1u) - 1u)], n > 0u);
@@ -23,9 +24,7 @@ fn guarded_index_0_b0(i_1: u32) -> u32 {
         return 9u;
     } else {
         let n_3 = i_1;
-        var tmp1 = false;
-        tmp1 = (n_3 < (veda.len0)) && (veda_at_b0(n_3) == 1u);
-        if (tmp1) {
+        if ((n_3 < (veda.len0)) && (veda_at_b0(n_3) == 1u)) {
             return 8u;
         } else if (found_2) {
             return 7u;
@@ -39,12 +38,13 @@ fn guarded_index_0_b0(i_1: u32) -> u32 {
             }
         }
     }
-    return u32();
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = guarded_index_0_b0(veda.u0);
     return s0;
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

@@ -1,4 +1,4 @@
-// handing_on (Collect)
+// handing_on > collect
 alias VedaT = f32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -14,6 +14,7 @@ struct VedaParams {
 @group(0) @binding(1) var<storage, read> b0: array<f32>;
 @group(0) @binding(2) var<storage, read> b1: array<f32>;
 @group(0) @binding(3) var<storage, read_write> veda_out: array<VedaT>;
+
 fn veda_at_b0(i: u32) -> f32 {
     let n = veda.len0;
     return select(f32(), b0[min(i, max(n, 1u) - 1u)], n > 0u);
@@ -45,10 +46,12 @@ fn dot_1_b1_b1() -> f32 {
 fn handing_on_0_b0_b1(i_2: u32) -> f32 {
     return dot_1_b0_b1() + dot_1_b1_b1() + dot_1_b0_b1() * veda_at_b0(i_2);
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = handing_on_0_b0_b1(veda.u0);
     return s0;
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

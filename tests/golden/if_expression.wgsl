@@ -1,4 +1,4 @@
-// if_expression (Collect)
+// if_expression > collect
 alias VedaT = f32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -11,6 +11,7 @@ struct VedaParams {
 @group(0) @binding(0) var<uniform> veda: VedaParams;
 @group(0) @binding(1) var<storage, read> b0: array<f32>;
 @group(0) @binding(2) var<storage, read_write> veda_out: array<VedaT>;
+
 fn if_expression_0(x_0: f32, lo_1: f32) -> f32 {
     var y_2: f32;
     if (x_0 < lo_1) {
@@ -28,10 +29,12 @@ fn if_expression_0(x_0: f32, lo_1: f32) -> f32 {
     }
     return 1.0f + tmp1;
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = if_expression_0(b0[i], veda.u0);
     return s0;
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

@@ -1,4 +1,4 @@
-// index_1d (Collect)
+// index_1d > collect
 alias VedaT = u32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -14,13 +14,16 @@ fn veda_index(i: u32) -> VedaIndex {
     let row = flat / veda.width;
     return VedaIndex(flat % veda.width, row % veda.height, row / veda.height, flat);
 }
+
 fn index_1d_0(id_0: VedaIndex) -> u32 {
     return id_0.x * 3u + 1u;
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = index_1d_0(veda_index(i));
     return s0;
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

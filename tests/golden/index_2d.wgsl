@@ -1,4 +1,4 @@
-// index_2d (Collect)
+// index_2d > collect
 alias VedaT = f32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -16,6 +16,7 @@ fn veda_index(i: u32) -> VedaIndex {
     let row = flat / veda.width;
     return VedaIndex(flat % veda.width, row % veda.height, row / veda.height, flat);
 }
+
 fn veda_at_b0(i: u32) -> f32 {
     let n = veda.len0;
     return select(f32(), b0[min(i, max(n, 1u) - 1u)], n > 0u);
@@ -26,10 +27,12 @@ fn index_2d_0_b0(id_0: VedaIndex) -> f32 {
     let y_3: i32 = i32(id_0.y);
     return veda_at_b0(u32(max(x_2, 0i) + y_3 * 3i)) + f32(id_0.flat);
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = index_2d_0_b0(veda_index(i));
     return s0;
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

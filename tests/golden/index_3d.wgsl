@@ -1,4 +1,4 @@
-// index_3d (Collect)
+// index_3d > collect
 alias VedaT = f32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -15,6 +15,7 @@ fn veda_index(i: u32) -> VedaIndex {
     let row = flat / veda.width;
     return VedaIndex(flat % veda.width, row % veda.height, row / veda.height, flat);
 }
+
 fn layer_1(id_0: VedaIndex) -> f32 {
     return f32(id_0.z) * 0.5f;
 }
@@ -22,10 +23,12 @@ fn layer_1(id_0: VedaIndex) -> f32 {
 fn index_3d_0(x_0: f32, id_1: VedaIndex) -> f32 {
     return x_0 + f32(id_1.x + 10u * id_1.y + 100u * id_1.z) + layer_1(id_1);
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = index_3d_0(b0[i], veda_index(i));
     return s0;
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

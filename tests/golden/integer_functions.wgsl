@@ -1,4 +1,4 @@
-// integer_functions (Collect)
+// integer_functions > collect
 alias VedaT = i32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -12,6 +12,7 @@ struct VedaParams {
 @group(0) @binding(2) var<storage, read> b1: array<i32>;
 @group(0) @binding(3) var<storage, read> b2: array<u32>;
 @group(0) @binding(4) var<storage, read_write> veda_out: array<VedaT>;
+
 fn veda_divisor_i32(a: i32, b: i32) -> i32 {
     return select(b, 1i, b == 0i || (b == -1i && a == i32(-2147483648)));
 }
@@ -69,10 +70,12 @@ fn integer_functions_0(x_0: i32, y_1: i32, k_2: u32) -> i32 {
     let c_5: i32 = (((x_0 >> (k_2 & 31u)) ^ veda_saturating_add_i32(x_0, y_1)) ^ veda_saturating_sub_i32(x_0, y_1)) ^ i32((veda_abs_diff_i32(x_0, y_1) ^ u32(abs(x_0))));
     return a_3 + b_4 + c_5;
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = integer_functions_0(b0[i], b1[i], b2[i]);
     return s0;
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

@@ -1,4 +1,4 @@
-// integer_operators (Collect)
+// integer_operators > collect
 alias VedaT = i32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -12,6 +12,7 @@ struct VedaParams {
 @group(0) @binding(2) var<storage, read> b1: array<i32>;
 @group(0) @binding(3) var<storage, read> b2: array<u32>;
 @group(0) @binding(4) var<storage, read_write> veda_out: array<VedaT>;
+
 fn veda_divisor_i32(a: i32, b: i32) -> i32 {
     return select(b, 1i, b == 0i || (b == -1i && a == i32(-2147483648)));
 }
@@ -36,10 +37,12 @@ fn integer_operators_0(a_0: i32, b_1: i32, u_2: u32) -> i32 {
     let z_5: i32 = i32(veda_div_u32(u_2, u_2 + 1u)) - i32(u_2 % 10u);
     return q_3 + s_4 + z_5 - a_0 * (b_1 - 2i) - (a_0 - b_1 - 1i);
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = integer_operators_0(b0[i], b1[i], b2[i]);
     return s0;
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

@@ -144,6 +144,27 @@ pub fn for_step_by(a: u32, b: u32, s: usize) -> u32 {
 }
 
 #[kernel]
+pub fn for_constant_bounds(x: i32) -> i32 {
+    let mut h = x;
+    for i in (-3..=-1).rev() {
+        h = h * 31 + i;
+    }
+    for i in (9..=4).rev() {
+        h = h * 31 + i;
+    }
+    for i in (i32::MIN..=i32::MAX).step_by(0) {
+        h ^= i;
+        if i == 9 {
+            break;
+        }
+    }
+    for i in 2..=i32::MAX {
+        h ^= i;
+    }
+    h
+}
+
+#[kernel]
 pub fn for_bounds_once(n: u32) -> u32 {
     let mut n = n;
     let mut h = 0;

@@ -1,4 +1,4 @@
-// label_break_value (Collect)
+// label_break_value > collect
 alias VedaT = u32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -10,13 +10,13 @@ struct VedaParams {
 @group(0) @binding(0) var<uniform> veda: VedaParams;
 @group(0) @binding(1) var<storage, read> b0: array<u32>;
 @group(0) @binding(2) var<storage, read_write> veda_out: array<VedaT>;
+
 fn label_break_value_0(n_0: u32) -> u32 {
-    var stop0 = false;
     loop {
         for (var i_1: u32 = 1u; i_1 < n_0; i_1 += 1u) {
             let tmp3 = 1u;
             if (tmp3 <= i_1) {
-                let tmp2 = (u32(i_1) - u32(tmp3));
+                let tmp2 = i_1 - tmp3;
                 var tmp1 = 0u;
                 loop {
                     let j_2: u32 = tmp3 + tmp1;
@@ -30,17 +30,17 @@ fn label_break_value_0(n_0: u32) -> u32 {
                     }
                 }
             }
-            if (stop0) { break; }
         }
-        if (stop0) { break; }
         return 0u;
     }
     return u32();
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = label_break_value_0(b0[i]);
     return s0;
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

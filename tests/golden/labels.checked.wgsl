@@ -1,4 +1,4 @@
-// labels (Collect)
+// labels > collect
 alias VedaT = u32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -14,13 +14,10 @@ struct VedaParams {
 fn veda_fail() { atomicStore(&veda_status, 1u); }
 var<private> veda_iterations: u32;
 fn veda_over_budget() -> bool {
-    veda_iterations = veda_iterations + 1u;
-    if (veda_iterations > 4062u) {
-        veda_fail();
-        return true;
-    }
-    return false;
+    veda_iterations += 1u;
+    return veda_iterations > 4062u;
 }
+
 fn labels_0(n_0: u32) -> u32 {
     var total_1: u32 = 0u;
     var stop0 = false;
@@ -50,10 +47,12 @@ fn labels_0(n_0: u32) -> u32 {
     }
     return total_1;
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = labels_0(b0[i]);
     return s0;
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

@@ -1,4 +1,4 @@
-// let_late (Collect)
+// let_late > collect
 alias VedaT = i32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -10,6 +10,7 @@ struct VedaParams {
 @group(0) @binding(0) var<uniform> veda: VedaParams;
 @group(0) @binding(1) var<storage, read> b0: array<i32>;
 @group(0) @binding(2) var<storage, read_write> veda_out: array<VedaT>;
+
 fn let_late_0(x_0: i32) -> i32 {
     var y_1: i32;
     if (x_0 > 0i) {
@@ -19,10 +20,12 @@ fn let_late_0(x_0: i32) -> i32 {
     }
     return y_1 * 2i;
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = let_late_0(b0[i]);
     return s0;
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

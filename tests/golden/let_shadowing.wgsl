@@ -1,4 +1,4 @@
-// let_shadowing (Collect)
+// let_shadowing > collect
 alias VedaT = f32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -10,6 +10,7 @@ struct VedaParams {
 @group(0) @binding(0) var<uniform> veda: VedaParams;
 @group(0) @binding(1) var<storage, read> b0: array<f32>;
 @group(0) @binding(2) var<storage, read_write> veda_out: array<VedaT>;
+
 fn let_shadowing_0(x_0: f32) -> f32 {
     let x_1: f32 = x_0 + 1.0f;
     let x_2: f32 = x_1 * 2.0f;
@@ -17,10 +18,12 @@ fn let_shadowing_0(x_0: f32) -> f32 {
     let x_4: f32 = x_1 * y_3;
     return x_4 + y_3;
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = let_shadowing_0(b0[i]);
     return s0;
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

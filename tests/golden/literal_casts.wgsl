@@ -1,4 +1,4 @@
-// literal_casts (Collect)
+// literal_casts > collect
 alias VedaT = u32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -10,6 +10,7 @@ struct VedaParams {
 @group(0) @binding(0) var<uniform> veda: VedaParams;
 @group(0) @binding(1) var<storage, read> b0: array<u32>;
 @group(0) @binding(2) var<storage, read_write> veda_out: array<VedaT>;
+
 fn veda_is_nan(x: f32) -> bool {
     return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
@@ -26,10 +27,12 @@ fn literal_casts_0(x_0: u32) -> u32 {
     let tmp4 = 300u;
     return x_0 + veda_f32_to_u32(tmp1) + u32(tmp2) + u32(tmp3) + veda_f32_to_u32(f32(tmp4));
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = literal_casts_0(b0[i]);
     return s0;
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

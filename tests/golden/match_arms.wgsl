@@ -1,4 +1,4 @@
-// match_arms (Collect)
+// match_arms > collect
 alias VedaT = i32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -10,6 +10,7 @@ struct VedaParams {
 @group(0) @binding(0) var<uniform> veda: VedaParams;
 @group(0) @binding(1) var<storage, read> b0: array<i32>;
 @group(0) @binding(2) var<storage, read_write> veda_out: array<VedaT>;
+
 fn match_arms_0(x_0: i32) -> i32 {
     if ((x_0 == 0i) || (x_0 == 1i)) {
         return 10i;
@@ -21,23 +22,22 @@ fn match_arms_0(x_0: i32) -> i32 {
         return 40i;
     } else {
         let n_1 = x_0;
-        var tmp1 = false;
-        tmp1 = (n_1 % 2i) == 0i;
-        if (tmp1) {
+        if ((n_1 % 2i) == 0i) {
             return n_1 / 2i;
-        } else if ((x_0 < (-1000i))) {
+        } else if (x_0 < (-1000i)) {
             return 50i;
         } else {
             let n_2 = x_0;
             return n_2 * 3i + 1i;
         }
     }
-    return i32();
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = match_arms_0(b0[i]);
     return s0;
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

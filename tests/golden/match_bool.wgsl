@@ -1,4 +1,4 @@
-// match_bool (Collect)
+// match_bool > collect
 alias VedaT = u32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -11,6 +11,7 @@ struct VedaParams {
 @group(0) @binding(0) var<uniform> veda: VedaParams;
 @group(0) @binding(1) var<storage, read> b0: array<u32>;
 @group(0) @binding(2) var<storage, read_write> veda_out: array<VedaT>;
+
 fn match_bool_0(x_0: u32, flag_1: bool) -> u32 {
     var y_2: u32;
     if (flag_1) {
@@ -24,12 +25,13 @@ fn match_bool_0(x_0: u32, flag_1: bool) -> u32 {
     } else {
         return y_2 + 1u;
     }
-    return u32();
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = match_bool_0(b0[i], (veda.u0 != 0u));
     return s0;
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

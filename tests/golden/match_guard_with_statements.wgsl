@@ -1,4 +1,4 @@
-// match_guard_with_statements (Collect)
+// match_guard_with_statements > collect
 alias VedaT = u32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -10,18 +10,17 @@ struct VedaParams {
 @group(0) @binding(0) var<uniform> veda: VedaParams;
 @group(0) @binding(1) var<storage, read> b0: array<u32>;
 @group(0) @binding(2) var<storage, read_write> veda_out: array<VedaT>;
+
 fn match_guard_with_statements_0(x_0: u32) -> u32 {
     if (x_0 == 3u) {
         return 1u;
     } else {
         let n_1 = x_0;
-        var tmp1 = false;
         var k_2: u32 = n_1;
         while (k_2 > 9u) {
             k_2 = k_2 / 10u;
         }
-        tmp1 = k_2 == 4u;
-        if (tmp1) {
+        if (k_2 == 4u) {
             return 2u;
         } else if (x_0 == 5u) {
             return 3u;
@@ -29,12 +28,13 @@ fn match_guard_with_statements_0(x_0: u32) -> u32 {
             return 4u;
         }
     }
-    return u32();
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = match_guard_with_statements_0(b0[i]);
     return s0;
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

@@ -1,4 +1,4 @@
-// math_calls (Collect)
+// math_calls > collect
 alias VedaT = f32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -11,6 +11,7 @@ struct VedaParams {
 @group(0) @binding(1) var<storage, read> b0: array<f32>;
 @group(0) @binding(2) var<storage, read> b1: array<f32>;
 @group(0) @binding(3) var<storage, read_write> veda_out: array<VedaT>;
+
 fn veda_is_nan(x: f32) -> bool {
     return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
@@ -193,7 +194,6 @@ fn circular_2(x_0: f32, part_1: u32) -> f32 {
     } else {
         return y_59;
     }
-    return f32();
 }
 
 fn sin_1(x_0: f32) -> f32 {
@@ -243,7 +243,6 @@ fn exp_7(x_0: f32) -> f32 {
     } else {
         return y_3;
     }
-    return f32();
 }
 
 fn normal_bits_13(x_0: f32) -> u32 {
@@ -253,7 +252,6 @@ fn normal_bits_13(x_0: f32) -> u32 {
     } else {
         return bits_1;
     }
-    return u32();
 }
 
 fn exponent_12(x_0: f32) -> i32 {
@@ -263,7 +261,6 @@ fn exponent_12(x_0: f32) -> i32 {
     } else {
         return k_1;
     }
-    return i32();
 }
 
 fn mantissa_14(x_0: f32) -> f32 {
@@ -408,16 +405,17 @@ fn powf_11(x_0: f32, y_1: f32) -> f32 {
     } else {
         return power_55;
     }
-    return f32();
 }
 
 fn math_calls_0(x_0: f32, y_1: f32) -> f32 {
     return sin_1(x_0) + exp_7(y_1) + powf_11(x_0, 2.0f);
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = math_calls_0(b0[i], b1[i]);
     return s0;
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

@@ -1,4 +1,4 @@
-// short_circuit (Collect)
+// short_circuit > collect
 alias VedaT = u32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -11,6 +11,7 @@ struct VedaParams {
 @group(0) @binding(0) var<uniform> veda: VedaParams;
 @group(0) @binding(1) var<storage, read> b0: array<u32>;
 @group(0) @binding(2) var<storage, read_write> veda_out: array<VedaT>;
+
 fn veda_div_u32(a: u32, b: u32) -> u32 {
     return a / select(b, 1u, b == 0u);
 }
@@ -32,10 +33,12 @@ fn short_circuit_0(x_0: u32, y_1: u32) -> bool {
     let either_5: bool = tmp2;
     return (plain_2 && either_5) && (calls_3 < 11i);
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = short_circuit_0(b0[i], veda.u0);
     return select(0u, 1u, s0);
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

@@ -1,4 +1,4 @@
-// unsigned_functions (Collect)
+// unsigned_functions > collect
 alias VedaT = u32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -12,6 +12,7 @@ struct VedaParams {
 @group(0) @binding(1) var<storage, read> b0: array<u32>;
 @group(0) @binding(2) var<storage, read> b1: array<u32>;
 @group(0) @binding(3) var<storage, read_write> veda_out: array<VedaT>;
+
 fn veda_div_u32(a: u32, b: u32) -> u32 {
     return a / select(b, 1u, b == 0u);
 }
@@ -52,10 +53,12 @@ fn unsigned_functions_0(x_0: u32, y_1: u32, n_2: u32) -> u32 {
     let b_4: u32 = ((veda_saturating_add_u32(x_0, y_1) ^ veda_saturating_sub_u32(x_0, y_1)) ^ veda_abs_diff_u32(x_0, y_1)) ^ u32((countOneBits(x_0) == 1u));
     return a_3 + b_4 + veda_saturating_sub_u32(n_2, 5u) + u32((countOneBits(n_2) == 1u));
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = unsigned_functions_0(b0[i], b1[i], veda.u0);
     return s0;
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

@@ -1,4 +1,4 @@
-// while_loop (Collect)
+// while_loop > collect
 alias VedaT = u32;
 struct VedaIndex { x: u32, y: u32, z: u32, flat: u32 }
 struct VedaParams {
@@ -10,6 +10,7 @@ struct VedaParams {
 @group(0) @binding(0) var<uniform> veda: VedaParams;
 @group(0) @binding(1) var<storage, read> b0: array<u32>;
 @group(0) @binding(2) var<storage, read_write> veda_out: array<VedaT>;
+
 fn while_loop_0(n_0: u32) -> u32 {
     var n_1: u32 = n_0;
     var steps_2: u32 = 0u;
@@ -23,10 +24,12 @@ fn while_loop_0(n_0: u32) -> u32 {
     }
     return steps_2;
 }
+
 fn veda_element(i: u32, keep: ptr<function, bool>) -> VedaT {
     let s0 = while_loop_0(b0[i]);
     return s0;
 }
+
 // One element per invocation.
 @compute @workgroup_size(256)
 fn veda_map(

@@ -124,11 +124,36 @@ impl<'m, 'a> FunctionPrinter<'m, 'a> {
     pub(super) fn body(&mut self) -> Res<()> {
         let f = &self.typed.unit.function;
         self.block_into(&f.body, &Dest::Return)?;
-        if !self.out.last().is_some_and(|l| l.starts_with("    return ")) {
+        if !self.block_returns(&f.body) && !self.out.last().is_some_and(|l| l.starts_with("    return ")) {
             let ty = wgsl_ty(f.ret);
             self.emit(format!("return {ty}();"));
         }
         Ok(())
+    }
+
+    /// Whether a block printed with `Dest::Return` ends in `return`, or in branches that all do.
+    fn block_returns(&self, b: &Block) -> bool {
+        match (&b.tail, b.stmts.last()) {
+            (Some(tail), _) => self.returns(tail),
+            (None, Some(Stmt::Expr(e))) => matches!(e.kind, ExprKind::Return(_)) && self.returns(e),
+            _ => false,
+        }
+    }
+
+    fn returns(&self, e: &Expr) -> bool {
+        match &e.kind {
+            ExprKind::Block(b) => self.block_returns(b),
+            ExprKind::If(_, then, other) => {
+                self.block_returns(then) && other.as_ref().is_some_and(|other| self.returns(other))
+            }
+            // A guard on the last arm leaves an `if` without `else`.
+            ExprKind::Match(_, arms) => {
+                arms.last().is_some_and(|a| a.guard.is_none()) && arms.iter().all(|a| self.returns(&a.body))
+            }
+            ExprKind::Return(value) => value.as_ref().is_some_and(|v| self.returns(v)),
+            ExprKind::Loop(..) => false,
+            _ => self.ty(e).is_some(),
+        }
     }
 
     /// Prints the statements; false if they leave the block.
@@ -201,7 +226,7 @@ impl<'m, 'a> FunctionPrinter<'m, 'a> {
             }
             ExprKind::For { .. } => self.for_loop(e),
             ExprKind::While(c, label, body) => {
-                self.declare_stop(*label, body);
+                self.declare_stop(*label, &Dest::Discard, body);
                 let (cond, lines) = self.aside(|p| p.expr(c))?;
                 match &cond {
                     Some(c) if lines.is_empty() => self.emit(format!("while ({}) {{", c.text)),
@@ -221,7 +246,7 @@ impl<'m, 'a> FunctionPrinter<'m, 'a> {
                 Ok(())
             }
             ExprKind::Loop(label, body) => {
-                self.declare_stop(*label, body);
+                self.declare_stop(*label, dest, body);
                 self.emit("loop {".into());
                 self.loop_body(*label, dest, body, &[])?;
                 self.emit("}".into());
@@ -337,8 +362,8 @@ impl<'m, 'a> FunctionPrinter<'m, 'a> {
                 let (guard, lines) = self.aside(|p| p.expr(g))?;
                 match guard {
                     Some(guard) if lines.is_empty() => {
-                        let guard = guard.within(&[Prec::Unary]);
-                        cond = Some(cond.map_or_else(|| guard.clone(), |c| format!("({c}) && {guard}")));
+                        let both = |c| format!("({c}) && {}", guard.within(&[Prec::Unary]));
+                        cond = Some(cond.map_or_else(|| guard.text.clone(), both));
                     }
                     _ => simple = false,
                 }
@@ -356,18 +381,17 @@ impl<'m, 'a> FunctionPrinter<'m, 'a> {
                     self.emit(format!("{keyword} {name} = {};", s.text));
                 }
                 if let Some(g) = &arm.guard {
-                    let hit = self.temp();
-                    self.emit(format!("var {hit} = false;"));
-                    if let Some(c) = &cond {
+                    cond = Some(if let Some(c) = &cond {
+                        let hit = self.temp();
+                        self.emit(format!("var {hit} = false;"));
                         self.emit(format!("if ({c}) {{"));
-                        self.indent += 1;
-                    }
-                    self.into(g, &Dest::Var(hit.clone()))?;
-                    if cond.is_some() {
-                        self.indent -= 1;
+                        self.deeper(|p| p.into(g, &Dest::Var(hit.clone())))?;
                         self.emit("}".into());
-                    }
-                    cond = Some(hit);
+                        hit
+                    } else {
+                        // A guard without a value has left the block.
+                        self.expr(g)?.map_or_else(|| "false".to_owned(), |v| v.text)
+                    });
                     always = false;
                 }
             }
@@ -396,8 +420,9 @@ impl<'m, 'a> FunctionPrinter<'m, 'a> {
     }
 
     /// A flag for `break 'label` from a nested loop, declared before the loop.
-    fn declare_stop(&mut self, label: LoopId, body: &Block) {
-        if jumps_from_nested(body, label).0 {
+    fn declare_stop(&mut self, label: LoopId, dest: &Dest, body: &Block) {
+        // A `break` with the function's value is a `return`.
+        if !matches!(dest, Dest::Return) && jumps_from_nested(body, label).0 {
             self.emit(format!("var stop{label} = false;"));
         }
     }
@@ -428,6 +453,9 @@ impl<'m, 'a> FunctionPrinter<'m, 'a> {
         escapes(e, &mut Vec::new(), &mut jumps);
         let parent = self.frames.last().map(|f| f.label);
         for (label, stop) in jumps {
+            if stop && self.frames.iter().any(|f| f.label == label && matches!(f.dest, Dest::Return)) {
+                continue; // printed as `return`
+            }
             let jump = if !stop && parent == Some(label) { "continue" } else { "break" };
             let flag = if stop { "stop" } else { "next" };
             self.emit(format!("if ({flag}{label}) {{ {jump}; }}"));
@@ -452,7 +480,7 @@ impl<'m, 'a> FunctionPrinter<'m, 'a> {
         let hi = fixed(self, &bounds[1]);
         let plain = simple_up && !closed;
         let lo = if plain { bounds[0].clone() } else { fixed(self, &bounds[0]) };
-        self.declare_stop(*label, body);
+        self.declare_stop(*label, &Dest::Discard, body);
 
         // The loop variable is the counter itself unless the body assigns it.
         let own = var.filter(|l| !self.assigned[l.0 as usize]).map(|l| self.names[l.0 as usize].clone());
@@ -488,21 +516,33 @@ impl<'m, 'a> FunctionPrinter<'m, 'a> {
             // Count the trips down to the last, so that no counter ever passes the end of its type.
             let less = if *inclusive { "<=" } else { "<" };
             let (k, last) = (self.temp(), self.temp());
-            let lo_first = self.spill(&lo);
+            // Not a literal: naga would evaluate the distance of two itself, and reject what wraps.
+            let lo_first = if lo.constant { self.spill(&lo) } else { lo };
             self.emit(format!("if ({} {less} {}) {{", lo_first.text, hi.within(&[])));
             self.indent += 1;
             let distance = if *inclusive { "" } else { " - 1u" };
             let stride = match step {
                 Some(_) => {
-                    let s = self.temp();
-                    self.emit(format!("let {s} = max({}, 1u);", bounds[2].arg()));
-                    Some(s)
+                    if bounds[2].constant {
+                        Some(if bounds[2].text == "0u" { "1u".to_owned() } else { bounds[2].text.clone() })
+                    } else {
+                        let s = self.temp();
+                        self.emit(format!("let {s} = max({}, 1u);", bounds[2].arg()));
+                        Some(s)
+                    }
                 }
                 None => None,
             };
             let (by, times) = stride.map_or((String::new(), k.clone()), |s| (format!(" / {s}"), format!("{k} * {s}")));
-            let span = format!("(u32({}) - u32({}){distance})", hi.text, lo_first.text);
-            self.emit(format!("let {last} = {span}{by};"));
+            let span = match ty {
+                Ty::I32 => format!("u32({}) - u32({}){distance}", hi.text, lo_first.text),
+                _ => format!("{} - {}{distance}", hi.text, lo_first.text),
+            };
+            self.emit(if by.is_empty() {
+                format!("let {last} = {span};")
+            } else {
+                format!("let {last} = ({span}){by};")
+            });
             self.emit(format!("var {k} = 0u;"));
             self.emit("loop {".into());
             let offset = if ty == Ty::I32 { format!("i32({times})") } else { times };
