@@ -60,7 +60,8 @@ impl Space {
     }
 }
 
-/// What `.over(..)` accepts: `n`, `[w]`, `[w, h]`, `[w, h, d]`, as `usize` or `u32`.
+/// What `.over(..)` accepts: `n`, `[w]`, `[w, h]`, `[w, h, d]`, as `usize`, `u32` or `i32` (a negative
+/// number is far too large, and refused as such).
 pub trait IntoSpace {
     /// Width, height, depth; saturating at `u64::MAX`, checked by the caller.
     fn dims(self) -> [u64; 3];
@@ -90,4 +91,4 @@ macro_rules! into_space {
         }
     )*};
 }
-into_space!(usize, u32);
+into_space!(usize, u32, i32);

@@ -49,11 +49,7 @@ fn chains_of_large_kernels() {
         let kept: Vec<f32> = expected.iter().copied().filter(|x| *x > 0.5).collect();
         assert_eq!(xs.par_iter().map(heavy).map(to_index).map(back).filter(big).collect::<Vec<f32>>(), kept, "{n}");
         let enumerated: Vec<(usize, f32)> = expected.iter().copied().enumerate().collect();
-        assert_eq!(
-            xs.par_iter().map(heavy).map(to_index).map(back).enumerate().collect::<Vec<_>>(),
-            enumerated,
-            "{n}"
-        );
+        assert_eq!(xs.par_iter().map(heavy).map(to_index).map(back).enumerate().collect::<Vec<_>>(), enumerated, "{n}");
     }
 }
 
@@ -62,4 +58,19 @@ fn searches_stop() {
     let xs = input(100_000);
     assert_eq!(xs.par_iter().map(heavy).find_first(|x| *x > 0.9), xs.iter().map(|&x| heavy(x)).find(|x| *x > 0.9));
     assert_eq!(xs.par_iter().map(heavy).position_first(|x| x > 0.9), xs.iter().position(|&x| heavy(x) > 0.9));
+}
+
+/// The registry knows the loops of large kernels, by value and by reference, and leaves small ones to the inliner.
+#[test]
+fn loops_are_found() {
+    fn known<F: Fn(&'static f32) -> f32>(_: F) -> bool {
+        veda::kernel::chunk::find::<F, f32, f32>().is_some()
+    }
+    #[veda::kernel]
+    fn small(x: f32) -> f32 {
+        x + 1.0
+    }
+    assert!(known(heavy));
+    assert!(!known(small));
+    assert!(!known(|x| *x));
 }

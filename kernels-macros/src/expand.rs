@@ -50,7 +50,7 @@ pub fn expand(item: &ItemFn, header: &Header, lowered: &Lowered, options: &Optio
     let turbofish = (!plain.is_empty()).then(|| quote!(::<#(#plain),*>));
     let element = (header.ret != Ty::Usize).then(|| element(name, header, &params, turbofish.as_ref(), &private));
     let on = (header.ret != Ty::Usize).then(|| on(item, header, &params, &private));
-    let chunk = element.is_some().then(|| chunk(name, &params, &ids, &private));
+    let chunk = element.is_some().then(|| chunk(name, header, &params, &ids, &private));
     let (test, check) = if element.is_some() { emit_twin_check(name, &params, options, veda) } else { <_>::default() };
     quote! {
         #function
@@ -259,12 +259,12 @@ fn on(item: &ItemFn, header: &Header, params: &[Expanded], private: &TokenStream
 }
 
 /// The loop that chains hand whole blocks to; for kernels of one scalar by value.
-fn chunk(name: &Ident, params: &[Expanded], ids: &TokenStream, private: &TokenStream) -> TokenStream {
-    let [only] = params else { return TokenStream::new() };
-    let plain = &only.plain;
-    if !matches!(plain.to_string().as_str(), "f32" | "u32" | "i32") {
+fn chunk(name: &Ident, header: &Header, params: &[Expanded], ids: &TokenStream, private: &TokenStream) -> TokenStream {
+    let ([only], [declared]) = (params, header.params.as_slice()) else { return TokenStream::new() };
+    if !matches!(declared.shape, Shape::Value(Ty::F32 | Ty::U32 | Ty::I32, _)) {
         return TokenStream::new();
     }
+    let plain = &only.plain;
     quote! {
         #private::inventory::submit! { #private::Chunk::of::<#name, #plain>(|| ::std::vec![#ids]) }
     }
