@@ -12,6 +12,8 @@
 //!
 //! The module exists without the cargo feature `gpu` too: kernels then run as their CPU twins.
 
+mod custom;
+
 use std::borrow::Cow;
 use std::mem::MaybeUninit;
 

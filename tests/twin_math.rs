@@ -22,7 +22,7 @@ fn ulps(a: f32, b: f32) -> u64 {
         let bits = i64::from(x.to_bits() as i32);
         if bits < 0 { i64::from(i32::MIN) - bits } else { bits }
     };
-    if a.is_nan() != b.is_nan() { u64::MAX } else { ordered(a).abs_diff(ordered(b)) }
+    if a.is_nan() == b.is_nan() { ordered(a).abs_diff(ordered(b)) } else { u64::MAX }
 }
 
 /// Edge values and a walk over all exponents.

@@ -6,7 +6,6 @@
 )]
 
 pub(crate) mod costs;
-pub(crate) mod custom;
 pub(crate) mod global;
 #[cfg(feature = "gpu")]
 pub(crate) mod gpus;
@@ -35,7 +34,7 @@ pub use session::explain;
 /// Cheap to clone; all clones are one runtime. Most programs use the global one, which starts by itself at first use.
 #[derive(Clone, Debug)]
 pub struct Runtime {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 #[derive(Debug)]

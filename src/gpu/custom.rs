@@ -1,7 +1,5 @@
 //! Routes a hand-written kernel: its WGSL on a device, or its own CPU twin.
 
-use super::Runtime;
-use super::route::Call;
 #[cfg(feature = "gpu")]
 use crate::error::Error;
 use crate::error::Result;
@@ -10,6 +8,8 @@ use crate::gpu::Outputs;
 use crate::gpu::{Bindings, GpuKernel, Slot};
 use crate::kernel::place::Place;
 use crate::planner::{Bytes, OutputKind, Residency, Work};
+use crate::runtime::Runtime;
+use crate::runtime::route::Call;
 use veda_kernels_ir::codec::fnv1a;
 
 impl Runtime {
@@ -136,7 +136,7 @@ fn run(
     bindings: &Bindings<'_>,
     predicted_ns: u64,
     outputs: &mut Outputs,
-) -> Result<super::windows::Observed, super::route::Failure> {
+) -> Result<crate::runtime::windows::Observed, crate::runtime::route::Failure> {
     let list: Vec<Binding<'_>> = bindings
         .slots
         .iter()
@@ -150,8 +150,8 @@ fn run(
     let job = Job { shader, bindings: &list, passes: &passes, predicted_ns };
     let timing = device
         .run(&job, &mut |_, bytes| outputs.buffers.push(bytes.to_vec()))
-        .map_err(super::route::Failure::Device)?;
-    Ok(super::windows::Observed {
+        .map_err(crate::runtime::route::Failure::Device)?;
+    Ok(crate::runtime::windows::Observed {
         total_ns: timing.total_ns,
         compile_ns: timing.compile_ns.unwrap_or(0),
         bytes: (timing.bytes_up, timing.bytes_down),
