@@ -231,7 +231,7 @@ impl Pool {
     }
 
     /// Calls `f(lo, hi)` for each block `[k * grain, min((k + 1) * grain, len))`, in parallel. One block runs on the caller,
-    /// without the pool. About 20 ns per block beside `f`.
+    /// without the pool.
     ///
     /// # Panics
     /// Re-throws a panic of `f` after the blocks that had begun.

@@ -37,7 +37,7 @@ pub enum CurveError {
 /// Bytes to microseconds: non-decreasing, exact at its (monotone) knots, power laws between them.
 ///
 /// Below the first knot it is the first knot's time (a latency floor), beyond the last it continues with the last
-/// slope clamped to `[0.8, 1.2]`. Evaluation is a binary search, one `ln`, one `exp`: about 30 ns.
+/// slope clamped to `[0.8, 1.2]`. Evaluation is a binary search, one `ln`, one `exp`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curve {
     /// `(bytes, microseconds, ln bytes, ln microseconds)`, strictly increasing in bytes, non-decreasing in time.
