@@ -304,7 +304,7 @@ where
         let pipe = self.pipe()?;
         let mut out = Vec::new();
         match runtime.route(&pipe, &Terminal::Collect, place, &mut |bytes| extend(&mut out, bytes))? {
-            Routed::Done => Ok(out),
+            Routed::Done(_) => Ok(out),
             Routed::Cpu(ticket) => {
                 let out = self.cpu(runtime.pool())?;
                 ticket.finish();

@@ -479,7 +479,7 @@ fn compare<K, P>(
     let cpu = catch_unwind(AssertUnwindSafe(|| bound.cpu(runtime.pool())));
     let cpu = match (routed, cpu) {
         _ if pipe.space.is_empty() => return,
-        (Routed::Done, Ok(Ok(cpu))) => cpu,
+        (Routed::Done(_), Ok(Ok(cpu))) => cpu,
         (Routed::Cpu(_), Ok(_)) => {
             report.not_comparable += 1;
             return;
@@ -488,8 +488,8 @@ fn compare<K, P>(
             report.both_failed += 1;
             return;
         }
-        (Routed::Done, Ok(Err(e))) => panic!("kernel `{path}`: the CPU refuses it: {e}"),
-        (Routed::Done, Err(_)) => panic!("kernel `{path}`: the CPU twin panics, the device finished"),
+        (Routed::Done(_), Ok(Err(e))) => panic!("kernel `{path}`: the CPU refuses it: {e}"),
+        (Routed::Done(_), Err(_)) => panic!("kernel `{path}`: the CPU twin panics, the device finished"),
     };
     assert_eq!(cpu.len(), gpu.len(), "kernel `{path}`: lengths of the CPU's and the device's result");
     let mut wrong = 0;

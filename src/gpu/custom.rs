@@ -25,8 +25,9 @@ impl Runtime {
         kernel.bind(&mut bindings);
         let key = key(&wgsl, &bindings);
         let (work, residency) = describe(kernel, &bindings, key);
-        let mut call = Call::new(vec![short_name::<K>()], work, residency);
+        let mut call = Call::new(work, residency);
         call.hand_written = true;
+        call.kernels.push(short_name::<K>());
         #[cfg(feature = "gpu")]
         {
             let shader = shader(&call_name::<K>(), key, &wgsl, &bindings)?;

@@ -23,7 +23,7 @@ pub(crate) enum Routed<T> {
 pub(crate) fn collect<T: Scalar>(pipe: &Pipe<'_>) -> Routed<Vec<T>> {
     let mut items = Vec::new();
     match route(pipe, &Terminal::Collect, &mut |bytes| gpu::extend(&mut items, bytes)) {
-        route::Routed::Done => Routed::Done(items),
+        route::Routed::Done(_) => Routed::Done(items),
         route::Routed::Cpu(ticket) => Routed::Cpu(ticket),
     }
 }
@@ -65,11 +65,11 @@ pub(crate) fn reduce_by(
     let mut partials: Vec<u32> = Vec::new();
     match route(pipe, terminal, &mut |bytes| gpu::extend(&mut partials, bytes)) {
         route::Routed::Cpu(ticket) => Routed::Cpu(ticket),
-        route::Routed::Done => {
-            let value = |bits| match element(pipe, terminal) {
-                Some(Ty::F32) => Some(Value::F32(f32::from_bits(bits))),
-                Some(Ty::I32) => Some(Value::I32(bits as i32)),
-                Some(Ty::U32) => Some(Value::U32(bits)),
+        route::Routed::Done(ty) => {
+            let value = |bits| match ty {
+                Ty::F32 => Some(Value::F32(f32::from_bits(bits))),
+                Ty::I32 => Some(Value::I32(bits as i32)),
+                Ty::U32 => Some(Value::U32(bits)),
                 _ => None,
             };
             let values: Option<Vec<Value>> = partials.into_iter().map(value).collect();
@@ -90,15 +90,6 @@ fn tree(values: &[Value], join: &dyn Fn(Value, Value) -> Option<Value>) -> Optio
             let (left, right) = values.split_at(crate::executor::tree_split(values.len(), 1));
             join(tree(left, join)?, tree(right, join)?)
         }
-    }
-}
-
-/// The type of a partial result.
-fn element(pipe: &Pipe<'_>, terminal: &Terminal) -> Option<Ty> {
-    match terminal {
-        Terminal::Count | Terminal::Any | Terminal::All => Some(Ty::U32),
-        Terminal::Reduce { identity, .. } => Some(identity.ty()),
-        _ => pipe.result_type(),
     }
 }
 

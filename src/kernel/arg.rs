@@ -36,13 +36,10 @@ pub trait Source: Copy + Send + Sync {
     /// What the parameter receives.
     type Item;
 
-    /// The number of elements, if this source is read element by element.
-    fn elements(self) -> Option<usize>;
-
     /// The parameter's value for the invocation at `at`.
     ///
     /// # Safety
-    /// `at.flat` is below [`elements`](Self::elements) where that is `Some`.
+    /// `at.flat()` is below the length of every slice that is read element by element.
     unsafe fn get(self, at: Index) -> Self::Item;
 
     /// Adds the source to a pipe and says how a stage refers to it.
@@ -91,10 +88,6 @@ pub struct Position;
 
 impl<T: Value32> Source for Uniform<T> {
     type Item = T;
-    #[inline]
-    fn elements(self) -> Option<usize> {
-        None
-    }
     #[inline(always)]
     unsafe fn get(self, _: Index) -> T {
         self.0
@@ -109,10 +102,6 @@ impl<T: Value32> Source for Uniform<T> {
 
 impl<T: Scalar> Source for Elements<'_, T> {
     type Item = T;
-    #[inline]
-    fn elements(self) -> Option<usize> {
-        Some(self.0.len())
-    }
     #[inline(always)]
     unsafe fn get(self, at: Index) -> T {
         // SAFETY: the caller promises `at.flat < self.0.len()`.
@@ -128,10 +117,6 @@ impl<T: Scalar> Source for Elements<'_, T> {
 
 impl<'a, T: Scalar> Source for Whole<'a, T> {
     type Item = &'a [T];
-    #[inline]
-    fn elements(self) -> Option<usize> {
-        None
-    }
     #[inline(always)]
     unsafe fn get(self, _: Index) -> &'a [T] {
         self.0
@@ -146,10 +131,6 @@ impl<'a, T: Scalar> Source for Whole<'a, T> {
 
 impl Source for Position {
     type Item = Index;
-    #[inline]
-    fn elements(self) -> Option<usize> {
-        None
-    }
     #[inline(always)]
     unsafe fn get(self, at: Index) -> Index {
         at
@@ -206,11 +187,6 @@ macro_rules! tuple_sources {
     ($($s:ident $t:ident $i:tt),+) => {
         impl<$($s: Source),+> Source for ($($s,)+) {
             type Item = ($($s::Item,)+);
-            #[inline]
-            fn elements(self) -> Option<usize> {
-                // The callers have checked that all lengths agree.
-                None$(.or(self.$i.elements()))+
-            }
             #[inline(always)]
             unsafe fn get(self, at: Index) -> Self::Item {
                 // SAFETY: passed on to the caller.

@@ -6,12 +6,11 @@
 //! leaves this loop beside each such kernel, and chains hand it whole blocks.
 
 use std::any::TypeId;
-use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use super::desc::{ElementKernel, KernelDesc};
 use super::isa;
-use super::registry::key;
+use super::registry::{ById, key};
 use super::scalar::Scalar;
 
 /// A kernel with more encoded tree than this is not expected to be inlined, nor one that calls kernels.
@@ -79,9 +78,9 @@ impl<T: Copy, U: Copy> Found<T, U> {
     }
 }
 
-/// The loop of the kernel whose function type is `F`, if it is a large one from `T` to `U`. About 8 ns.
+/// The loop of the kernel whose function type is `F`, if it is a large one from `T` to `U`. One hash lookup.
 pub fn find<F, T: 'static, U: 'static>() -> Option<Found<T, U>> {
-    static TABLE: OnceLock<HashMap<TypeId, &'static Chunk>> = OnceLock::new();
+    static TABLE: OnceLock<ById<&'static Chunk>> = OnceLock::new();
     if size_of::<F>() != 0 {
         return None; // functions have no captures
     }

@@ -99,28 +99,16 @@ fn avx512_loop<L: Loop>(body: L) -> L::Output {
     body.run()
 }
 
-/// Calls `f`, compiled for [`level()`].
+/// Calls `f`, compiled for [`level()`]. A large closure may stay a call to baseline code: a [`Loop`] cannot.
 #[inline(always)]
 pub fn run<R>(f: impl FnOnce() -> R) -> R {
-    #[cfg(target_arch = "x86_64")]
-    match level() {
-        // SAFETY: `level()` is Avx512 only if the CPU has every feature that `avx512` enables.
-        Isa::Avx512 => return unsafe { avx512(f) },
-        // SAFETY: `level()` is Avx2 only if the CPU has every feature that `avx2` enables.
-        Isa::Avx2 => return unsafe { avx2(f) },
-        Isa::Base => {}
+    struct Call<F>(F);
+    impl<R, F: FnOnce() -> R> Loop for Call<F> {
+        type Output = R;
+        #[inline(always)]
+        fn run(self) -> R {
+            (self.0)()
+        }
     }
-    f()
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,bmi1,bmi2,lzcnt,popcnt")]
-fn avx2<R>(f: impl FnOnce() -> R) -> R {
-    f()
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,bmi1,bmi2,lzcnt,popcnt")]
-fn avx512<R>(f: impl FnOnce() -> R) -> R {
-    f()
+    run_loop(Call(f))
 }

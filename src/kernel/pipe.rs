@@ -129,16 +129,3 @@ impl<'a> PipeBuilder<'a> {
         self.buffers
     }
 }
-
-impl Pipe<'_> {
-    /// The type of the elements that it yields; `None` for tuples, or if the last kernel's descriptor is damaged.
-    pub fn result_type(&self) -> Option<Ty> {
-        match &self.result {
-            Operand::Element(k) => Some(self.buffers[*k].ty),
-            Operand::Uniform(value) => Some(value.ty()),
-            Operand::Position(ty, _) => Some(*ty),
-            Operand::Stage(k) => veda_kernels_ir::codec::decode(self.stages[*k].desc.ir).ok().map(|f| f.ret),
-            Operand::Tuple(_) | Operand::Whole(_) | Operand::Index => None,
-        }
-    }
-}

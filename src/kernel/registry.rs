@@ -59,7 +59,7 @@ pub fn key<T: ?Sized>() -> TypeId {
 
 /// A hasher for `TypeId`, which is a hash already.
 #[derive(Debug, Default)]
-struct Identity(u64);
+pub(super) struct Identity(u64);
 impl Hasher for Identity {
     fn finish(&self) -> u64 {
         self.0
@@ -73,7 +73,7 @@ impl Hasher for Identity {
         self.0 = x;
     }
 }
-type ById<V> = HashMap<TypeId, V, BuildHasherDefault<Identity>>;
+pub(super) type ById<V> = HashMap<TypeId, V, BuildHasherDefault<Identity>>;
 
 fn functions() -> &'static ById<&'static KernelDesc> {
     static TABLE: OnceLock<ById<&'static KernelDesc>> = OnceLock::new();
@@ -136,7 +136,7 @@ static ANY_CLOSURE: AtomicBool = AtomicBool::new(false);
 
 /// Enters a closure of `kernel_fn!` and hands it back. `caps` is what the closure captured (and nothing else).
 ///
-/// Costs a read lock and a hash lookup (about 50 ns) per evaluation of `kernel_fn!`; not per element.
+/// Costs a read lock and a hash lookup per evaluation of `kernel_fn!`; not per element.
 #[inline]
 pub fn tag<F: 'static, T: Captured>(_caps: Caps<T>, desc: &'static KernelDesc, closure: F) -> F {
     if size_of::<F>() == size_of::<Caps<T>>() && align_of::<F>() == align_of::<Caps<T>>() {

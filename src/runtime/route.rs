@@ -18,9 +18,9 @@ use crate::telemetry::{Batch, DeviceMetrics};
 /// What became of a routed call.
 #[derive(Debug)]
 pub enum Routed {
-    /// A device ran it; the sink has the result.
+    /// A device ran it; the sink has the result, in elements of this type.
     #[cfg_attr(not(feature = "gpu"), allow(dead_code))]
-    Done,
+    Done(Ty),
     /// The caller runs the CPU twin (and forgets what the sink received), then finishes the ticket.
     Cpu(Ticket),
 }
@@ -41,7 +41,8 @@ struct Open {
 /// What is known of a call before it runs.
 #[derive(Debug)]
 pub(crate) struct Call {
-    kernels: Vec<String>,
+    /// Names for the explanation; left empty where nobody listens.
+    pub(crate) kernels: Vec<String>,
     work: Work,
     residency: Residency,
     /// The places that could run it.
@@ -94,9 +95,11 @@ impl Runtime {
             }
         };
         let (work, residency) = describe(pipe, terminal, &prepared);
-        let mut kernels = assemble::names(pipe);
-        kernels.extend(terminal.name());
-        let mut call = Call::new(kernels, work, residency);
+        let mut call = Call::new(work, residency);
+        if session::active() {
+            call.kernels = assemble::names(pipe);
+            call.kernels.extend(terminal.name());
+        }
         #[cfg(feature = "gpu")]
         let place = inner.choose(&mut call, target, &prepared.shader);
         #[cfg(not(feature = "gpu"))]
@@ -114,7 +117,7 @@ impl Runtime {
                 })
             };
             if inner.on_gpu(index, &mut call, forced.is_some(), run)? {
-                return Ok(Routed::Done);
+                return Ok(Routed::Done(prepared.assembled.out));
             }
         }
         let _ = (place, sink);
@@ -168,8 +171,8 @@ pub(crate) enum Failure {
 }
 
 impl Call {
-    pub(crate) fn new(kernels: Vec<String>, work: Work, residency: Residency) -> Call {
-        Call { kernels, work, residency, candidates: Vec::new(), notes: Vec::new(), hand_written: false }
+    pub(crate) fn new(work: Work, residency: Residency) -> Call {
+        Call { kernels: Vec::new(), work, residency, candidates: Vec::new(), notes: Vec::new(), hand_written: false }
     }
 }
 

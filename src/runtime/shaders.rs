@@ -24,7 +24,7 @@ pub struct Prepared {
 /// Why a pipe has no shader.
 pub type Refusal = Arc<str>;
 
-/// The cache. A hit costs a structural hash and a read lock, about 100 ns.
+/// The cache. A hit costs a structural hash and a read lock.
 #[derive(Debug, Default)]
 pub struct Shaders {
     known: RwLock<HashMap<u64, Result<Arc<Prepared>, Refusal>>>,
