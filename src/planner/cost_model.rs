@@ -112,9 +112,9 @@ impl Device {
 /// Power of a device, watts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Power {
-    /// While it computes.
+    /// What computing adds.
     pub busy: f64,
-    /// While it waits.
+    /// Whether it computes or not.
     pub idle: f64,
 }
 

@@ -149,9 +149,9 @@ pub mod keys {
     pub const OVERLAP_UPLOAD: &str = "overlap_upload";
     /// GPU scalar: the part of a download that hides behind a kernel on the same device, 0..1.
     pub const OVERLAP_DOWNLOAD: &str = "overlap_download";
-    /// CPU and GPU scalar: power while it computes, watts. Left out where nobody measured it.
+    /// CPU and GPU scalar: power that computing adds to `idle_watts`, watts. Left out where nobody measured it.
     pub const BUSY_WATTS: &str = "busy_watts";
-    /// CPU and GPU scalar: power while it waits, watts.
+    /// CPU and GPU scalar: power whether it computes or not, watts.
     pub const IDLE_WATTS: &str = "idle_watts";
     /// GPU limit: bytes of device memory that plans may count on.
     pub const MEMORY_BYTES: &str = "memory_bytes";
