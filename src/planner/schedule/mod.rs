@@ -1,3 +1,21 @@
 //! Scheduling a priced graph: candidates, one simulator that judges them, and a local search.
 
+pub mod chain;
+pub mod heft;
+pub mod improve;
+mod insertion;
 pub mod instance;
+mod lane;
+pub mod peft;
+pub mod portfolio;
+pub mod result;
+mod rng;
+pub mod simulate;
+pub mod single;
+mod space;
+mod table;
+
+pub use instance::Instance;
+pub use portfolio::{Options, Origin, Outcome, schedule};
+pub use result::{Build, Copy, Draft, Eviction, Infeasible, Schedule};
+pub use simulate::{Simulator, simulate};
