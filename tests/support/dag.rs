@@ -44,7 +44,6 @@ pub struct Optimum {
     pub model: String,
     pub opt_us: u64,
     pub all_cpu_us: u64,
-    pub all_gpu_us: u64,
     pub placement: Vec<String>,
     pub start_us: Vec<u64>,
 }
@@ -177,11 +176,8 @@ pub fn topcuoglu() -> (Instance, Vec<f64>) {
     let pairs = (0..3).flat_map(|a| (0..3).filter(move |&b| a != b).map(move |b| (a, b)));
     let links: Vec<_> = pairs.map(|(from, to)| Link { from, to, ..Link::default() }).collect();
     let run = |&us: &u64| Some(Run { ns: us * US, ..Run::default() });
-    let mut tasks: Vec<Job> = paper
-        .weights
-        .iter()
-        .map(|w| Job { options: w.iter().map(run).collect(), ..Job::default() })
-        .collect();
+    let mut tasks: Vec<Job> =
+        paper.weights.iter().map(|w| Job { options: w.iter().map(run).collect(), ..Job::default() }).collect();
     let mut data = Vec::new();
     for &(from, to, us) in &paper.edges {
         tasks[from].writes.push(data.len());

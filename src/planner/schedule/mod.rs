@@ -1,6 +1,7 @@
 //! Scheduling a priced graph: candidates, one simulator that judges them, and a local search.
 
 pub mod chain;
+pub mod check;
 pub mod heft;
 pub mod improve;
 mod insertion;
@@ -15,6 +16,7 @@ pub mod single;
 mod space;
 mod table;
 
+pub use check::{Violation, check};
 pub use instance::Instance;
 pub use portfolio::{Options, Origin, Outcome, schedule};
 pub use result::{Build, Copy, Draft, Eviction, Infeasible, Schedule};
