@@ -19,7 +19,7 @@ pub struct Options<'a> {
     /// What is minimised, lexicographically; `None`: the makespan. Called for every schedule that the search tries, so a
     /// search with it tries about a third as many.
     pub goal: Option<&'a dyn Fn(&Schedule) -> Score>,
-    /// Task placements that the search may simulate; `None`: 100 000, or 400 per task if that is more.
+    /// Task placements that the search may simulate; `None`: 40 000, or 100 per task if that is more.
     pub budget: Option<u64>,
 }
 
@@ -87,7 +87,7 @@ pub struct Outcome {
 pub fn schedule(instance: &Instance, options: &Options<'_>) -> Result<Outcome, Infeasible> {
     let simulator = Simulator::new(instance);
     let table = simulator.table.clone();
-    let budget = options.budget.unwrap_or_else(|| 100_000.max(400 * table.tasks as u64));
+    let budget = options.budget.unwrap_or_else(|| 40_000.max(100 * table.tasks as u64));
     let mut judge = Judge { simulator, goal: options.goal, budget };
     let edges = mean_copies(&table);
     let ranks = ranks(&table, &edges);
