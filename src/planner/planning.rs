@@ -60,6 +60,17 @@ pub fn best_schedule(
     Ok((found.priced, found.schedule))
 }
 
+/// The order in which a plan starts its tasks; topological.
+pub fn order_of(plan: &Plan) -> Vec<TaskId> {
+    let run = |s: &Step| match s.action {
+        Action::Run(t) => Some((s.start_ns, s.end_ns, t)),
+        _ => None,
+    };
+    let mut runs: Vec<_> = plan.steps.iter().filter_map(run).collect();
+    runs.sort_unstable();
+    runs.into_iter().map(|r| r.2).collect()
+}
+
 /// A graph with its schedule.
 #[derive(Clone)]
 struct Found {
@@ -241,6 +252,7 @@ impl<'a> Search<'a> {
             drafts: &drafts,
             goal: (goal != Goal::Makespan).then_some(&rank),
             budget: Some(visits),
+            ..Options::default()
         };
         let outcome = portfolio::schedule(&priced.instance, &options).map_err(|why| refused(&graph, &priced, why))?;
         let rank = rank(&outcome.schedule);
