@@ -143,7 +143,7 @@ fn two_different_gpus_work_together() {
 fn a_deadline_prefers_the_sure_device() {
     let mut b = Builder::default();
     let x = b.datum("x", 1_000_000);
-    let y = b.rigid("f", &[x], 60.0);
+    let y = b.rigid("f", &[x], 20_000.0);
     b.wanted(y, Place::Cpu);
     let mut set = set("discrete-pcie");
     // The kernel's time on the CPU is known from many runs; on the GPU nobody has seen it.
@@ -153,7 +153,7 @@ fn a_deadline_prefers_the_sure_device() {
     let gpu = plan(&b.graph, &set);
     assert_eq!(gpu.places, [GPU]);
     let together = gpu.timeline.makespan_ns + gpu.timeline.makespan_ns / 20;
-    for _ in 0..40 {
+    for _ in 0..60 {
         let seen = Observation { place: Place::Cpu, observed_ns: together, warm_up: false, contended: false };
         set.model.observe(&work, &host, &seen);
     }

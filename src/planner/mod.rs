@@ -1,6 +1,7 @@
 //! Decides where work runs: pure functions over plain data, no wgpu, no threads, no clock.
 
 pub mod builtin;
+mod by_place;
 pub mod cost_model;
 pub mod curve;
 pub mod decide;

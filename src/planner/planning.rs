@@ -7,6 +7,7 @@ use super::digest::digest;
 use super::objective::{Goal, Objective};
 use super::plan::{Action, Plan, Step};
 use super::price::{Priced, price};
+use super::profile::round_six;
 use super::profile_set::ProfileSet;
 use super::rewrite::cut::{Cuts, cut};
 use super::rewrite::fuse::{candidates, fuse};
@@ -423,8 +424,9 @@ fn build(id: u64, found: Found, tried: Vec<(String, u64)>) -> Plan {
         places,
         steps,
         timeline,
-        sigma: score.sigma(),
-        energy_j: score.energy_j,
+        // Six digits: what follows is noise, and does not survive a file.
+        sigma: round_six(score.sigma()),
+        energy_j: score.energy_j.map(round_six),
         peak_bytes: gpus.map(|(&place, &bytes)| (place, bytes)).collect(),
         candidates,
         graph,
