@@ -400,13 +400,15 @@ fn build(id: u64, found: Found, tried: Vec<(String, u64)>) -> Plan {
         let name = graph.data[eviction.datum].name.clone();
         spans.push((Lane::of(place), What::Evict(eviction.datum), name, eviction.at, eviction.at));
     }
+    let mut builders: BTreeMap<(usize, u64), TaskId> = BTreeMap::new();
+    for (t, &p) in schedule.assignment.iter().enumerate() {
+        if let Some(run) = priced.instance.tasks[t].options[p].filter(|run| run.build_ns > 0) {
+            builders.entry((p, run.build_key)).or_insert(t);
+        }
+    }
     for built in &schedule.builds {
-        let needs = |t: &TaskId| {
-            let run = priced.instance.tasks[*t].options[built.processor];
-            schedule.assignment[*t] == built.processor
-                && run.is_some_and(|r| r.build_ns > 0 && r.build_key == built.key)
-        };
-        if let (Some(t), Place::Gpu(i)) = ((0..graph.tasks.len()).find(needs), priced.places[built.processor]) {
+        let task = builders.get(&(built.processor, built.key));
+        if let (Some(&t), Place::Gpu(i)) = (task, priced.places[built.processor]) {
             spans.push((Lane::Build(i), What::Build(t), graph.tasks[t].name.clone(), built.start, built.end));
         }
     }
