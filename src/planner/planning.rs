@@ -111,11 +111,11 @@ impl<'a> Search<'a> {
             residency,
             objective,
             seed,
-            // A variant costs about 2 µs per task beside its simulations of 20 to 60 ns per placement.
-            left: (2_000 / tasks).clamp(3, 32),
+            // A variant costs some 3 µs per task beside its simulations of 20 to 100 ns per placement.
+            left: (1_000 / tasks).clamp(3, 32),
             // Tiny graphs have few schedules.
-            visits: if tasks <= 100 { 3_000.min(50 * square) } else { 0 },
-            final_visits: if tasks <= 100 { 60_000.min(400 * square) } else { 24_000.max(120 * tasks as u64) },
+            visits: if tasks <= 100 { 1_000.min(50 * square) } else { 0 },
+            final_visits: if tasks <= 100 { 30_000.min(400 * square) } else { 15_000.max(20 * tasks as u64) },
             tried: Vec::new(),
         }
     }

@@ -102,23 +102,34 @@ impl Simulator {
     /// # Errors
     /// [`Infeasible`].
     pub fn simulate(&mut self, assignment: &[usize], order: &[usize]) -> Result<Schedule, Infeasible> {
-        let makespan = self.run::<true>(assignment, order, NONE)?;
-        let record = &mut self.record;
-        record.copies.sort_unstable();
-        record.builds.sort_unstable();
-        record.evictions.sort_unstable();
-        let mut schedule = Schedule {
-            assignment: assignment.to_vec(),
-            order: order.to_vec(),
-            runs: record.starts.iter().copied().zip(self.ends.iter().copied()).collect(),
-            copies: record.copies.clone(),
-            builds: record.builds.clone(),
-            evictions: record.evictions.clone(),
-            makespan,
-            peak_bytes: Vec::new(),
-        };
+        let mut schedule = Schedule::default();
+        self.simulate_into(assignment, order, &mut schedule)?;
         schedule.peak_bytes = super::space::peaks(&self.table, &schedule);
         Ok(schedule)
+    }
+
+    /// The whole schedule without the peaks, into old buffers.
+    pub(super) fn simulate_into(
+        &mut self,
+        assignment: &[usize],
+        order: &[usize],
+        schedule: &mut Schedule,
+    ) -> Result<(), Infeasible> {
+        schedule.makespan = self.run::<true>(assignment, order, NONE)?;
+        let record = &self.record;
+        schedule.assignment.clear();
+        schedule.assignment.extend_from_slice(assignment);
+        schedule.order.clear();
+        schedule.order.extend_from_slice(order);
+        schedule.runs.clear();
+        schedule.runs.extend(record.starts.iter().copied().zip(self.ends.iter().copied()));
+        schedule.copies.clone_from(&record.copies);
+        schedule.copies.sort_unstable();
+        schedule.builds.clone_from(&record.builds);
+        schedule.builds.sort_unstable();
+        schedule.evictions.clone_from(&record.evictions);
+        schedule.evictions.sort_unstable();
+        Ok(())
     }
 
     /// Tasks that the last simulation placed.
