@@ -264,7 +264,7 @@ impl Inputs<'_> {
                 place,
                 exec_ns: run.ns,
                 transfer_ns: inputs.chain(outputs).sum(),
-                wait_ns: self.gap(Lane::of(place), own, ready, run.ns).saturating_sub(ready),
+                wait_ns: self.busy_until(Lane::of(place), own, ready) - ready,
                 compile_ns: run.build_ns,
             });
         }
@@ -290,19 +290,11 @@ impl Inputs<'_> {
         preds.iter().map(|before| before.iter().map(|&u| ends[u]).max().unwrap_or(0)).collect()
     }
 
-    /// The first moment from `ready` on at which a lane has `ns` of time, the node itself aside.
-    fn gap(&self, lane: Lane, own: &[TaskId], ready: u64, ns: u64) -> u64 {
-        let mut at = ready;
-        for span in self.plan.timeline.spans.iter().filter(|s| s.lane == lane) {
-            if matches!(span.what, What::Run(t) if own.contains(&t)) || span.end_ns <= at {
-                continue;
-            }
-            if span.start_ns >= at.saturating_add(ns) {
-                break;
-            }
-            at = span.end_ns;
-        }
-        at
+    /// Until when a lane is busy at `ready` without a break, the node itself aside.
+    fn busy_until(&self, lane: Lane, own: &[TaskId], ready: u64) -> u64 {
+        let others = self.plan.timeline.spans.iter().filter(|s| s.lane == lane);
+        let others = others.filter(|s| !matches!(s.what, What::Run(t) if own.contains(&t)));
+        others.fold(ready, |at, s| if s.start_ns <= at { at.max(s.end_ns) } else { at })
     }
 
     fn flip(&self, t: TaskId, work: &Work, valid: &BTreeMap<DatumId, BTreeSet<Place>>) -> Option<FlipPoint> {
