@@ -30,12 +30,13 @@ pub(super) struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    /// The score if it is at most `limit`.
-    pub(super) fn score(&mut self, draft: &Draft, limit: Score) -> Result<Score, Infeasible> {
+    /// The score if it is at most `limit`. Nothing before position `same` has changed since the simulator was told to
+    /// `forget`.
+    pub(super) fn score(&mut self, draft: &Draft, limit: Score, same: usize) -> Result<Score, Infeasible> {
         match self.goal {
             None => {
                 let below = limit.0.saturating_add(1);
-                let makespan = self.simulator.makespan_below(&draft.assignment, &draft.order, below);
+                let makespan = self.simulator.makespan_from(&draft.assignment, &draft.order, below, same);
                 self.budget = self.budget.saturating_sub(self.simulator.visits());
                 makespan.map(|m| (m, 0))
             }
@@ -62,6 +63,8 @@ struct Walk<'j, 'a> {
     critical: Vec<usize>,
     /// How to take the last change back.
     undo: Vec<Undo>,
+    /// The first position that the last change touches.
+    first: usize,
     buffer: Vec<usize>,
 }
 
@@ -86,6 +89,7 @@ impl<'j, 'a> Walk<'j, 'a> {
             position,
             critical: Vec::new(),
             undo: Vec::new(),
+            first: 0,
             buffer: Vec::new(),
         }
     }
@@ -100,6 +104,7 @@ impl<'j, 'a> Walk<'j, 'a> {
 
     fn assign(&mut self, t: usize, p: usize) {
         self.undo.push(Undo::Assign(t, self.draft.assignment[t]));
+        self.first = self.first.min(self.position[t]);
         self.draft.assignment[t] = p;
     }
 
@@ -162,6 +167,7 @@ impl<'j, 'a> Walk<'j, 'a> {
         }
         self.shift(from, to);
         self.undo.push(Undo::Move(from, to));
+        self.first = self.first.min(from).min(to);
         true
     }
 
@@ -220,9 +226,11 @@ impl<'j, 'a> Walk<'j, 'a> {
     /// Changes until the share of the budget is used. `threshold`: how much worse, in parts of 1024, is kept at first.
     fn round(&mut self, best: &mut Scored, share: u64, threshold: u64) {
         let stop = self.judge.budget.saturating_sub(share);
+        self.judge.simulator.forget(0);
         self.find_critical();
         let mut idle = 0;
         while self.judge.budget > stop && idle < 1000 {
+            self.first = usize::MAX;
             if !self.change() {
                 idle += 1;
                 continue;
@@ -231,9 +239,10 @@ impl<'j, 'a> Walk<'j, 'a> {
             let left = (self.judge.budget - stop) as u128;
             let slack = u128::from(self.score.0) * u128::from(threshold) * left / (1024 * u128::from(share.max(1)));
             let limit = if slack == 0 { self.score } else { (self.score.0.saturating_add(slack as u64), NONE) };
-            match self.judge.score(&self.draft, limit) {
+            match self.judge.score(&self.draft, limit, self.first) {
                 Ok(score) => {
                     self.undo.clear();
+                    self.judge.simulator.forget(self.first);
                     let better = score < self.score;
                     self.score = score;
                     if score < best.score {

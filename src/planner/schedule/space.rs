@@ -180,7 +180,7 @@ impl Simulator {
                 space.used[m] += bytes;
                 return Ok(space.after[m]);
             }
-            let victim = space.victim(&self.table, &self.valid, m);
+            let victim = space.victim(&self.table, &self.state.valid, m);
             if !matches!(victim, Some((_, usize::MAX, false))) {
                 let homes = &self.table.home;
                 let held = (0..homes.len()).find(|&p| homes[p] == m && Some(p) != keep && space.scratch[p] > 0);
