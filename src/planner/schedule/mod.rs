@@ -15,7 +15,9 @@ mod rng;
 pub mod simulate;
 pub mod single;
 mod space;
+mod state;
 mod table;
+mod transfer;
 
 pub use check::{Violation, check};
 pub use instance::Instance;
