@@ -57,6 +57,9 @@ pub(super) struct Record {
 
 impl Simulator {
     /// Buffers for this instance. `O(tasks × processors + data × (memories + links))`.
+    ///
+    /// # Panics
+    /// Where an index in the instance points nowhere.
     pub fn new(instance: &Instance) -> Simulator {
         let table = Table::new(instance);
         Simulator {
