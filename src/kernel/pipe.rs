@@ -33,6 +33,11 @@ impl<'a> Buffer<'a> {
         Buffer { ptr: slice.as_ptr().cast(), len: slice.len(), ty: T::TY, whole, lifetime: PhantomData }
     }
 
+    /// A buffer of which only type and length are known; it has no bytes to show.
+    pub fn absent(ty: Ty, len: usize, whole: bool) -> Buffer<'static> {
+        Buffer { ptr: std::ptr::null(), len, ty, whole, lifetime: PhantomData }
+    }
+
     /// Bytes per element in host memory.
     pub fn host_stride(&self) -> usize {
         if self.ty == Ty::Bool { 1 } else { 4 }
@@ -41,9 +46,9 @@ impl<'a> Buffer<'a> {
     /// The elements `from..to` as the bytes of host memory.
     ///
     /// # Panics
-    /// If the range is out of bounds.
+    /// If the range is out of bounds, or the buffer is [absent](Self::absent).
     pub fn bytes(&self, from: usize, to: usize) -> &'a [u8] {
-        assert!(from <= to && to <= self.len);
+        assert!(from <= to && to <= self.len && !self.ptr.is_null());
         let stride = self.host_stride();
         // SAFETY: `ptr` comes from a slice of `len` elements of `stride` bytes that lives for 'a; f32, u32, i32 and
         // bool have no padding, so their bytes are initialised.
