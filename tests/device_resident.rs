@@ -177,6 +177,57 @@ fn a_thousand_dispatches_take_turns_with_two_buffers() {
 }
 
 #[test]
+fn every_dispatch_sees_its_own_uniforms() {
+    let Some(devices) = devices(Options::default()) else { return };
+    // One uniform per slot: up to eight are dynamic offsets, nine are not. The order matters: y = y * a + b + ….
+    for count in [1u32, 2, 8, 9] {
+        let names: Vec<_> = (0..count).map(|i| format!("u{i}")).collect();
+        let declare = |name: &String, i| format!("@group(0) @binding({i}) var<uniform> {name}: vec4<u32>;");
+        let uniforms: String = names.iter().zip(0..).map(|(name, i)| declare(name, i)).collect();
+        let sum: String = names.iter().map(|name| format!(" + {name}.y")).collect();
+        let wgsl = format!(
+            "{uniforms} @group(0) @binding({count}) var<storage, read_write> y: array<u32>;
+            @compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3<u32>) {{
+                if (id.x < arrayLength(&y)) {{ y[id.x] = y[id.x] * u0.x{sum}; }}
+            }}"
+        );
+        let mut slots = vec![Slot::Uniform; count as usize];
+        slots.push(Slot::ReadWrite);
+        let shader = Arc::new(Shader::new("many", 30 + u64::from(count), wgsl, slots, vec!["main".into()]));
+        for device in &devices {
+            let n = 100u32;
+            let y = device.allocate(u64::from(n) * 4).unwrap();
+            // Lengths differ too: 8 and 16 bytes. Every third dispatch repeats earlier bytes.
+            let data: Vec<Vec<_>> = (0..50u32)
+                .map(|step| {
+                    (0..count)
+                        .map(move |i| bytes(&[step % 3 + 2, step / 3 * (i + 1), 5, 5][..if i == 0 { 4 } else { 2 }]))
+                })
+                .map(Iterator::collect)
+                .collect();
+            let bindings: Vec<Vec<_>> = data
+                .iter()
+                .map(|data| data.iter().map(|data| BufferBinding::Uniform(data)).chain([all(&y)]).collect())
+                .collect();
+            let passes = groups(n);
+            let mut commands = vec![Command::Zero { buffer: &y, offset: 0, bytes: y.bytes() }];
+            commands.extend(bindings.iter().map(|bindings| Command::Dispatch {
+                shader: &shader,
+                bindings,
+                passes: &passes,
+            }));
+            commands.push(download(&y));
+            let expected = (0..50u32).fold(0u32, |y, step| {
+                let sum: u32 = (0..count).map(|i| step / 3 * (i + 1)).sum();
+                y.wrapping_mul(step % 3 + 2).wrapping_add(sum)
+            });
+            assert_ne!(expected, 0);
+            assert_eq!(fetch(device, &commands).unwrap(), vec![expected; n as usize], "{count} uniforms");
+        }
+    }
+}
+
+#[test]
 fn windows_of_one_buffer_are_apart() {
     let Some(devices) = devices(Options::default()) else { return };
     for device in devices {

@@ -1,5 +1,6 @@
 //! A command list in the submit thread's words, and how it is encoded.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::job::Pass;
@@ -25,7 +26,10 @@ pub(super) enum Step {
         compiled: Arc<Compiled>,
         /// Index into the list's bind groups.
         group: usize,
-        passes: Vec<Pass>,
+        /// Where its uniforms begin: a part of the list's offsets.
+        offsets: Range<usize>,
+        /// A part of the list's passes.
+        passes: Range<usize>,
     },
 }
 
@@ -34,6 +38,8 @@ pub(super) enum Step {
 pub(super) struct List {
     pub steps: Vec<Step>,
     pub groups: Vec<wgpu::BindGroup>,
+    pub offsets: Vec<u32>,
+    pub passes: Vec<Pass>,
     /// The staging chunk.
     pub chunk: Option<wgpu::Buffer>,
     /// From the chunk to the buffer of all uniforms, before the first step.
@@ -75,14 +81,15 @@ fn dispatches<'a>(
     let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
     let mut bound = None;
     let mut set: Option<&wgpu::ComputePipeline> = None;
-    while let Some(Step::Dispatch { compiled, group, passes }) =
+    while let Some(Step::Dispatch { compiled, group, offsets, passes }) =
         steps.next_if(|step| matches!(step, Step::Dispatch { .. }))
     {
-        if bound != Some(*group) {
-            pass.set_bind_group(0, &list.groups[*group], &[]);
-            bound = Some(*group);
+        let offsets = &list.offsets[offsets.clone()];
+        if bound != Some((*group, offsets)) {
+            pass.set_bind_group(0, &list.groups[*group], offsets);
+            bound = Some((*group, offsets));
         }
-        for step in passes {
+        for step in &list.passes[passes.clone()] {
             let pipeline = &compiled.pipelines[step.entry];
             if set.is_none_or(|set| !std::ptr::eq(set, pipeline)) {
                 pass.set_pipeline(pipeline);

@@ -1,7 +1,8 @@
 //! Turns commands into lists for the submit thread, on the calling thread: staging, uniforms, bind groups.
 //!
 //! Uploads and uniforms of a list share one staging chunk; the uniforms are copied from it into one buffer and found
-//! again by their contents, so a loop of a thousand dispatches that take turns with two buffers needs two bind groups.
+//! again by their contents. Bind groups do not depend on them (their offsets are dynamic), so a loop of a thousand
+//! dispatches that take turns with two buffers needs two bind groups.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -53,11 +54,11 @@ pub(super) fn submit(
     for command in commands {
         match *command {
             Command::Upload { data, to, offset } => recorder.upload(data, to, offset)?,
-            Command::Zero { bytes: 0, .. } | Command::Copy { bytes: 0, .. } => {}
+            Command::Zero { bytes: 0, .. } | Command::Copy { bytes: 0, .. } | Command::Dispatch { passes: [], .. } => {}
             Command::Zero { buffer, offset, bytes } => {
                 let bytes = bytes.next_multiple_of(4);
                 let buffer = recorder.uses(buffer);
-                recorder.part.steps.push(Step::Clear { buffer, offset, bytes });
+                recorder.part.list.steps.push(Step::Clear { buffer, offset, bytes });
             }
             Command::Copy { from, from_offset, to, to_offset, bytes } => {
                 let copy = Copy {
@@ -65,7 +66,7 @@ pub(super) fn submit(
                     to: (recorder.uses(to), to_offset),
                     bytes: bytes.next_multiple_of(4),
                 };
-                recorder.part.steps.push(Step::Copy(copy));
+                recorder.part.list.steps.push(Step::Copy(copy));
             }
             Command::Download { from, offset, bytes } => {
                 if let (Some(part), Some(lease), 1..) = (download.next(), &lease, bytes) {
@@ -74,10 +75,9 @@ pub(super) fn submit(
                         to: (lease.buffer(part.buffer).clone(), part.offset),
                         bytes: bytes.next_multiple_of(4),
                     };
-                    recorder.part.steps.push(Step::Copy(copy));
+                    recorder.part.list.steps.push(Step::Copy(copy));
                 }
             }
-            Command::Dispatch { passes: [], .. } => {}
             Command::Dispatch { shader, bindings, passes } => recorder.dispatch(shader, bindings, passes)?,
         }
     }
@@ -123,7 +123,8 @@ struct Group {
 #[derive(Debug, Default)]
 struct Recorded<'a> {
     name: Option<String>,
-    steps: Vec<Step>,
+    /// Without its bind groups and staging chunk.
+    list: List,
     groups: Vec<Group>,
     /// The groups by shader and resources.
     known: HashMap<Vec<(u64, u64, u64)>, usize>,
@@ -188,7 +189,7 @@ impl<'a> Recorder<'a> {
             let (piece, more) = rest.split_at(cut);
             let (at, bytes) = (self.part.staged_bytes, (cut as u64).next_multiple_of(4));
             let buffer = self.uses(to);
-            self.part.steps.push(Step::Stage { at, to: (buffer, offset), bytes });
+            self.part.list.steps.push(Step::Stage { at, to: (buffer, offset), bytes });
             self.part.staged.push((at, piece));
             self.part.staged_bytes = (at + bytes).next_multiple_of(ALIGN);
             offset += bytes;
@@ -211,6 +212,8 @@ impl<'a> Recorder<'a> {
         let mut key = std::mem::take(&mut self.key);
         key.clear();
         key.push((shader.key, 0, 0));
+        let compiled = &self.compiled[&shader.key];
+        let first_offset = self.part.list.offsets.len();
         for binding in bindings {
             key.push(match *binding {
                 BufferBinding::Uniform(data) => {
@@ -220,7 +223,13 @@ impl<'a> Recorder<'a> {
                         part.uniform_bytes = (at + uniform_span(data)).next_multiple_of(self.uniform_alignment);
                         at
                     });
-                    (0, at, uniform_span(data))
+                    if compiled.dynamic > 0 {
+                        // A part stages far less than 4 GiB.
+                        part.list.offsets.push(at as u32);
+                        (0, 0, uniform_span(data))
+                    } else {
+                        (0, at, uniform_span(data))
+                    }
                 }
                 BufferBinding::Buffer { buffer, bytes: 0, .. } => (buffer.id() as u64, 0, 16),
                 BufferBinding::Buffer { buffer, offset, bytes } => {
@@ -228,24 +237,26 @@ impl<'a> Recorder<'a> {
                 }
             });
         }
-        let compiled = &self.compiled[&shader.key];
-        let group = match self.part.known.get(&key) {
-            Some(&group) => group,
-            None => {
-                let resources = bindings.iter().zip(&key[1..]).map(|(binding, &(_, offset, bytes))| match binding {
-                    BufferBinding::Uniform(_) => (None, offset, bytes),
-                    BufferBinding::Buffer { buffer, .. } => (Some(self.uses(buffer)), offset, bytes),
-                });
-                let resources = resources.collect();
-                self.part.groups.push(Group { compiled: Arc::clone(compiled), resources });
-                self.part.known.insert(key.clone(), self.part.groups.len() - 1);
-                self.part.groups.len() - 1
-            }
-        };
+        let known = self.part.known.get(&key).copied();
+        let group = known.unwrap_or_else(|| {
+            let resources = bindings.iter().zip(&key[1..]).map(|(binding, &(_, offset, bytes))| match binding {
+                BufferBinding::Uniform(_) => (None, offset, bytes),
+                BufferBinding::Buffer { buffer, .. } => (Some(self.uses(buffer)), offset, bytes),
+            });
+            let resources = resources.collect();
+            let group = self.part.groups.len();
+            self.part.groups.push(Group { compiled: Arc::clone(compiled), resources });
+            self.part.known.insert(key.clone(), group);
+            group
+        });
         self.key = key;
         self.part.name.get_or_insert_with(|| shader.name.clone());
         let compiled = Arc::clone(compiled);
-        self.part.steps.push(Step::Dispatch { compiled, group, passes: passes.to_vec() });
+        let list = &mut self.part.list;
+        let first_pass = list.passes.len();
+        list.passes.extend_from_slice(passes);
+        let (offsets, passes) = (first_offset..list.offsets.len(), first_pass..list.passes.len());
+        list.steps.push(Step::Dispatch { compiled, group, offsets, passes });
         Ok(())
     }
 
@@ -257,11 +268,11 @@ impl<'a> Recorder<'a> {
         queued: Option<Queued<Arc<Shared>>>,
     ) -> Result<(), DeviceError> {
         let shared = self.shared;
-        let part = std::mem::take(&mut self.part);
+        let mut part = std::mem::take(&mut self.part);
         let name = part.name.clone().unwrap_or_else(|| "commands".to_owned());
         let staged = part.staged_bytes + part.uniform_bytes;
         self.wait_for_own(staged)?;
-        let mut list = List::default();
+        let mut list = std::mem::take(&mut part.list);
         let mut lease = None;
         if staged > 0 {
             let mut wants = vec![(Usage::Upload, staged)];
@@ -281,7 +292,6 @@ impl<'a> Recorder<'a> {
         }
         let uniforms = lease.as_ref().filter(|_| part.uniform_bytes > 0).map(|lease| lease.buffer(1));
         list.groups = bind_groups(shared, &part.groups, uniforms, &name)?;
-        list.steps = part.steps;
         let held = Held { staging: lease, residents: part.residents.into_values().collect(), abandoned: None, queued };
         let ticket = Ticket::holding(Some(held));
         self.flying.push((Arc::clone(&ticket), staged));

@@ -14,7 +14,7 @@ use super::counters::add;
 use super::error::{DeviceError, from_wgpu, panic_message, scoped};
 use super::job::Pass;
 use super::list::{List, encode_list};
-use super::pipelines::Compiled;
+use super::pipelines::{Compiled, MAX_DYNAMIC};
 use super::poll::Flight;
 use super::ticket::Ticket;
 
@@ -244,7 +244,7 @@ fn encode(shared: &Shared, batch: &[Work]) -> Result<wgpu::CommandBuffer, Device
         if batch.iter().any(|work| work.dispatch.is_some()) {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
             for dispatch in batch.iter().filter_map(|work| work.dispatch.as_ref()) {
-                pass.set_bind_group(0, &dispatch.group, &[]);
+                pass.set_bind_group(0, &dispatch.group, &[0; MAX_DYNAMIC][..dispatch.compiled.dynamic]);
                 for step in &dispatch.passes {
                     pass.set_pipeline(&dispatch.compiled.pipelines[step.entry]);
                     pass.dispatch_workgroups(step.groups[0], step.groups[1], step.groups[2]);

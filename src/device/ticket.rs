@@ -91,13 +91,13 @@ impl Ticket {
     /// Keeps downloads that nobody will read until they have landed.
     pub(super) fn abandon(&self, lease: Lease) {
         let mut held = self.lock_held();
-        match &mut *held {
-            Some(held) => held.abandoned = Some(lease),
-            None => {
-                drop(held);
-                drop(lease);
-            }
+        if let Some(held) = &mut *held {
+            held.abandoned = Some(lease);
+            return;
         }
+        // It is done. The lease is dropped after the lock.
+        drop(held);
+        drop(lease);
     }
 
     pub(super) fn submitted(&self, at: Instant, maps: usize) {
