@@ -351,6 +351,9 @@ fn the_budget_counts_resident_memory_and_gets_it_back() {
     let Some(devices) = devices(Options::default().memory_budget(1 << 20)) else { return };
     for device in devices {
         assert_eq!(device.available(), 1 << 20);
+        let small = device.allocate(300).unwrap();
+        assert_eq!(device.available() + device.footprint(300), 1 << 20);
+        drop(small);
         let a = device.allocate(1 << 19).unwrap();
         let b = a.clone();
         assert_eq!(device.available(), 1 << 19);
@@ -601,6 +604,7 @@ fn a_list_that_the_driver_refuses_fails_alone() {
         }
     });
     assert!(!device.is_lost());
+    assert_eq!(device.counters().uncaptured_errors, 0);
 }
 
 #[test]
@@ -616,7 +620,8 @@ fn a_panic_of_the_reader_stays_with_its_caller() {
         assert_eq!(device.queued().jobs, 0);
         assert_eq!(resident_scale(&device, &scale(), &[1, 2], 3).unwrap(), [3, 7]);
     }
-    assert_eq!(device.counters().held_bytes, 256);
+    let counters = device.counters();
+    assert_eq!((counters.held_bytes, counters.uncaptured_errors), (256, 0));
 }
 
 /// Commands that keep a software device busy for some milliseconds.
@@ -654,6 +659,7 @@ fn everything_may_be_dropped_in_flight() {
             }
         }
         eventually("all memory is free", || device.available() == total);
+        assert_eq!(device.counters().uncaptured_errors, 0);
         assert_eq!(device.counters().held_bytes, 0);
         // The device itself, with a buffer and a list that outlive it.
         let buffers = [0, 1].map(|_| device.allocate(1 << 20).unwrap());

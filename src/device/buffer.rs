@@ -56,7 +56,7 @@ impl Drop for Handle {
 pub struct DeviceBuffer(Arc<Handle>);
 
 impl DeviceBuffer {
-    /// Bytes that it was asked for. What it takes out of the budget is up to a quarter more, at least 256.
+    /// Bytes that it was asked for. It takes [`Device::footprint`](super::Device::footprint) out of the budget.
     pub fn bytes(&self) -> u64 {
         self.0.resident.bytes
     }

@@ -1,6 +1,7 @@
 //! Executes jobs on a GPU.
 //!
-//! Floor 3: a job is plain data ([`Job`]), and this module knows neither kernels nor plans. See `README.md` beside this
+//! Floor 3: a job is plain data ([`Job`]), and so is a list of [`Command`]s over memory that stays on the device
+//! ([`DeviceBuffer`]). This module knows neither kernels nor plans. See `README.md` beside this
 //! file for the threads, the states of a buffer and what happens when a device is lost.
 //!
 //! ```no_run
@@ -121,7 +122,8 @@ pub struct Queued {
 
 /// An open device. Share it by `Arc`; every method may be called from any thread.
 ///
-/// Dropping it ends its three threads and frees its memory; it waits for a shader that is being compiled.
+/// Dropping it ends its three threads and frees its memory, except what [`DeviceBuffer`]s hold; it waits for a shader that
+/// is being compiled and for command lists that were handed over.
 #[derive(Debug)]
 pub struct Device {
     shared: Arc<Shared>,
@@ -132,8 +134,9 @@ impl Device {
     /// Runs a job and hands each output that is to be read to `read`, in the order of the bindings, with its index.
     ///
     /// Blocks the calling thread: for the shader's pipelines where they are not ready (see [`Device::prepare`]), for
-    /// memory that jobs and command lists in progress have, and for the device. The bytes are mapped memory: copy them, do not compute on them
-    /// twice. A panic in `read` unwinds out of this call and harms nobody else.
+    /// memory that jobs and command lists in progress have, and for the device. The bytes are mapped memory: copy them, do
+    /// not compute on them twice. A panic in `read` unwinds out of this call and harms nobody else. `read` must not call
+    /// `run` or `submit` of this device: that could wait for the memory of its own job.
     ///
     /// # Errors
     /// [`DeviceError::Validation`] and [`DeviceError::TooLarge`] before anything is done, [`DeviceError::Shader`] where
@@ -157,9 +160,15 @@ impl Device {
         buffer::allocate(&self.shared, bytes)
     }
 
-    /// Bytes of the budget that are not in use now. An allocation may need a quarter more than its size, at least 256.
+    /// Bytes of the budget that are not in use now.
     pub fn available(&self) -> u64 {
         self.shared.pool.available()
+    }
+
+    /// Bytes that [`Device::allocate`] takes out of the budget for a size: its size class, at least 256 bytes and at most
+    /// a quarter more than the size.
+    pub fn footprint(&self, bytes: u64) -> u64 {
+        self.shared.pool.class(bytes)
     }
 
     /// Hands over commands. They run in order, after every list that this device was handed before; each sees what the
@@ -169,6 +178,31 @@ impl Device {
     /// staging memory, where jobs and lists in progress have it; and lists that upload more than 256 MiB and an eighth
     /// of the budget, of which an earlier part must be done. Uploads are copied before it returns. A list that uploads
     /// more than 64 MiB (less in a small budget) is handed over in parts, between which lists of other threads may run.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "gpu")] {
+    /// use veda::device::{Command, Device, DeviceError};
+    ///
+    /// # fn main() -> Result<(), DeviceError> {
+    /// let device = Device::open(0)?;
+    /// let (a, b) = (device.allocate(8)?, device.allocate(8)?);
+    /// let pending = device.submit(
+    ///     &[
+    ///         Command::Upload { data: &[1, 2, 3, 4, 5, 6, 7, 8], to: &a, offset: 0 },
+    ///         Command::Zero { buffer: &b, offset: 0, bytes: 8 },
+    ///         Command::Copy { from: &a, from_offset: 4, to: &b, to_offset: 0, bytes: 4 },
+    ///         Command::Download { from: &b, offset: 0, bytes: 8 },
+    ///     ],
+    ///     0,
+    /// )?;
+    /// // Other work here; the device does not wait.
+    /// let mut bytes = Vec::new();
+    /// pending.wait(&mut |_, data| bytes.extend_from_slice(data))?;
+    /// assert_eq!(bytes, [5, 6, 7, 8, 0, 0, 0, 0]);
+    /// # Ok(())
+    /// # }
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`DeviceError::Validation`] and [`DeviceError::TooLarge`] before anything is done; [`DeviceError::Shader`];
@@ -232,8 +266,8 @@ impl Device {
 
 impl Drop for Device {
     fn drop(&mut self) {
-        // No job is in progress: each borrows the device. Submissions whose callers gave up after a loss may still run,
-        // and the poll thread waits for them.
+        // No job is in progress: each borrows the device. Command lists may be, and so may submissions whose callers gave
+        // up after a loss: the submit thread empties its line, and the poll thread waits for all.
         self.shared.line.close();
         self.shared.pipelines.close();
         let threads = std::mem::take(self.threads.get_mut().unwrap_or_else(PoisonError::into_inner));

@@ -165,7 +165,8 @@ impl Pool {
         self.lock().evict(u64::MAX);
     }
 
-    fn class(&self, bytes: u64) -> u64 {
+    /// The size class that is allocated for a size.
+    pub(super) fn class(&self, bytes: u64) -> u64 {
         size_class(bytes).min(self.largest).max(bytes)
     }
 
