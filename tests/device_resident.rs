@@ -141,7 +141,8 @@ fn a_chain_stays_on_the_device() {
                 .unwrap();
             let y = fetch(&device, &[download(&b)]).unwrap();
             assert_eq!(y, scaled(&stencil_on_the_host(&scaled(&x, 3)), 5), "n = {n}");
-            assert!(first.is_done() && second.is_done(), "lists are done in order");
+            // The news of the earlier ones may come a moment later.
+            eventually("the earlier lists", || first.is_done() && second.is_done());
             let (first, second) = (first.done().unwrap(), second.wait(&mut |_, _| panic!("no download")).unwrap());
             assert!(first.submitted <= second.submitted && second.submitted <= second.done);
             let after = device.counters();
@@ -184,11 +185,12 @@ fn every_dispatch_sees_its_own_uniforms() {
         let names: Vec<_> = (0..count).map(|i| format!("u{i}")).collect();
         let declare = |name: &String, i| format!("@group(0) @binding({i}) var<uniform> {name}: vec4<u32>;");
         let uniforms: String = names.iter().zip(0..).map(|(name, i)| declare(name, i)).collect();
-        let sum: String = names.iter().map(|name| format!(" + {name}.y")).collect();
+        let sum: Vec<_> = names.iter().map(|name| format!("{name}.y")).collect();
+        let sum = sum.join(" + ");
         let wgsl = format!(
             "{uniforms} @group(0) @binding({count}) var<storage, read_write> y: array<u32>;
             @compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3<u32>) {{
-                if (id.x < arrayLength(&y)) {{ y[id.x] = y[id.x] * u0.x{sum}; }}
+                if (id.x < arrayLength(&y)) {{ y[id.x] = y[id.x] * u0.x + {sum}; }}
             }}"
         );
         let mut slots = vec![Slot::Uniform; count as usize];
