@@ -14,8 +14,10 @@ pub mod profile_file;
 pub mod profile_key;
 pub mod residual;
 pub mod schedule;
+pub mod sim;
 pub mod task_graph;
 pub mod timeline;
+pub mod trace;
 pub mod work;
 
 pub use cost_model::{CostModel, Observation};
