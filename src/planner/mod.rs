@@ -8,6 +8,7 @@ pub mod estimate;
 pub mod explain;
 pub mod objective;
 pub mod part;
+mod place_map;
 pub mod plan;
 pub mod profile;
 pub mod profile_file;
