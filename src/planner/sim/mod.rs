@@ -37,7 +37,7 @@ use noise::{Noise, scale};
 use play::{Played, State, peak, play};
 
 use super::plan::Plan;
-use super::task_graph::{DatumId, TaskId};
+use super::task_graph::{DatumId, TaskCost, TaskId};
 use super::timeline::{Source, Span, Timeline, What};
 use super::trace::LOST;
 use super::work::Place;
@@ -449,7 +449,8 @@ impl Running<'_> {
             // Where the device works in the host's memory, what it wrote is in its own buffers all the same.
             if self.facts.home(place) != place {
                 let tasks = self.facts.plan.graph.tasks.iter().zip(&self.facts.plan.places);
-                for d in tasks.filter(|t| *t.1 == place).flat_map(|t| &t.0.writes) {
+                let staged = |cost: &TaskCost| matches!(cost, TaskCost::Staged(_));
+                for d in tasks.filter(|t| *t.1 == place && !staged(&t.0.cost)).flat_map(|t| &t.0.writes) {
                     state.store.remove(*d, Place::Cpu);
                 }
             }

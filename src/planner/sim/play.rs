@@ -32,28 +32,26 @@ pub(super) struct Played {
     pub(super) memory: Option<(Place, i64)>,
 }
 
-/// Evictions of one place in list order: bytes, and when this one and all before it are done.
+/// Evictions of one place in list order: bytes of those before, and when this one and all before it are done.
 #[derive(Debug, Default)]
-struct Evictions(Vec<(u64, u64)>);
+struct Evictions {
+    list: Vec<(u64, u64)>,
+    bytes: u64,
+}
 
 impl Evictions {
     fn push(&mut self, bytes: u64, end: u64) {
-        let last = self.0.last().map_or(0, |e| e.1);
-        self.0.push((bytes, last.max(end)));
+        let last = self.list.last().map_or(0, |e| e.1);
+        self.list.push((self.bytes, last.max(end)));
+        self.bytes += bytes;
     }
 
     /// When there is room for what makes the place hold `used` bytes, counted in list order. As few evictions as possible
     /// are waited for: the latest ones are not, as long as what they have not given back yet fits too. All that was
     /// allocated before is counted, whether it has started or not, so the limit holds at every time.
     fn room(&self, used: u64, limit: u64) -> u64 {
-        let mut pending = used;
-        for &(bytes, done) in self.0.iter().rev() {
-            pending = pending.saturating_add(bytes);
-            if pending > limit {
-                return done;
-            }
-        }
-        0
+        let waits = self.list.partition_point(|e| used.saturating_add(self.bytes - e.0) > limit);
+        waits.checked_sub(1).map_or(0, |last| self.list[last].1)
     }
 }
 

@@ -59,17 +59,15 @@ const LEGEND: &str = "<p class=\"timeline\"><span class=\"key\"><b class=\"run\"
     <span class=\"key\"><b class=\"build\"></b>builds a pipeline</span>\
     <span class=\"key\"><b class=\"evict\"></b>gives memory up</span></p>\n";
 
-/// A second chart to scroll through, where the first has no room for names: so wide that a step has `ROOMY` pixels on
-/// average, up to 20 times the page.
+/// A second chart to scroll through, where the first has no room for names: so wide that a step has 70 pixels on average,
+/// up to 20 times the page. Where that is not wide enough either, there is none.
 fn wide(timeline: &Timeline, lanes: &[Lane], until: u64) -> String {
-    const CROWDED: usize = 60;
-    const ROOMY: f64 = 70.0;
     let timed = |lane: Lane| timeline.spans.iter().filter(|s| s.lane == lane && s.ns() > 0).count();
     let most = lanes.iter().map(|&l| timed(l)).max().unwrap_or(0);
-    if most <= CROWDED {
+    if !(60..900).contains(&most) {
         return String::new();
     }
-    let factor = (most as f64 * ROOMY / 1100.0).ceil().clamp(2.0, 20.0);
+    let factor = (most as f64 * 70.0 / 1100.0).ceil().clamp(2.0, 20.0);
     let chart = svg(timeline, lanes, until, factor);
     format!("<details><summary>{factor} times as wide, to scroll</summary><div class=\"chart\">{chart}</div></details>")
 }
