@@ -251,7 +251,7 @@ impl<'a> Sim<'a> {
     }
 
     /// How long things take that the plan did not plan. Without it, only tasks that carry their own times
-    /// ([`TaskCost::Fixed`](super::task_graph::TaskCost::Fixed), [`Host`](super::task_graph::TaskCost::Host)) can move.
+    /// ([`TaskCost::Fixed`], [`TaskCost::Host`]) can move.
     #[must_use]
     pub fn times(mut self, times: &'a dyn Times) -> Self {
         self.times = Some(times);
