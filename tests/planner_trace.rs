@@ -378,6 +378,49 @@ proptest! {
     }
 }
 
+/// Steps in any order with any times: what a broken file could hold.
+fn nonsense() -> impl Strategy<Value = Plan> {
+    let step = (0usize..3, 0usize..7, 0u32..3, 0u32..3, prop_oneof![0u64..9000, Just(u64::MAX)], 0u64..9000);
+    let bytes = prop::collection::vec(prop_oneof![0u64..9000, Just(u64::MAX)], 7);
+    (prop::collection::vec(step, 0..25), bytes).prop_map(|(specs, bytes)| {
+        let mut plan = pipeline();
+        let place = |i: u32| if i == 0 { CPU } else { Place::Gpu(i - 1) };
+        plan.graph.data.iter_mut().zip(bytes).for_each(|(d, bytes)| d.bytes = bytes);
+        plan.steps = specs
+            .into_iter()
+            .enumerate()
+            .map(|(i, (kind, datum, from, to, start_ns, end_ns))| {
+                let action = match kind {
+                    0 if i < 6 => Action::Run(i),
+                    1 => Action::Evict { datum, place: place(from) },
+                    _ => Action::Copy { datum, from: place(from), to: place(to) },
+                };
+                Step { action, start_ns, end_ns }
+            })
+            .collect();
+        plan
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nonsense_ends_too(plan in nonsense(), at in 0u64..9000, limit in 0u64..20_000) {
+        let sim = Sim::new(&plan).noise(0.3).memory_limit(GPU, limit);
+        let run = sim.run().expect("indices are right");
+        // Tasks that the plan does not run are not done.
+        let runs = plan.steps.iter().filter(|s| matches!(s.action, Action::Run(_))).count();
+        prop_assert!(run.unfinished.len() >= plan.graph.tasks.len() - runs);
+        let lost = sim.lose(GPU, at).lose(Place::Gpu(1), at / 2).run().expect("indices are right");
+        let d = diff(&run.timeline, &lost.timeline);
+        prop_assert!(!gantt::page("nonsense", &[&run.timeline, &lost.timeline]).contains("NaN"));
+        prop_assert!(!d.to_string().contains("NaN") && run.timeline.to_string().lines().all(|l| l.chars().count() <= 80));
+        let trace = perfetto::trace(&[("a", &run.timeline), ("b", &lost.timeline)], Some(&plan.graph));
+        prop_assert!(serde_json::from_str::<serde_json::Value>(&trace).is_ok());
+    }
+}
+
 // ---- comparison ----
 
 fn span(lane: Lane, what: What, label: &str, start_ns: u64, end_ns: u64) -> Span {

@@ -275,7 +275,7 @@ impl<'a> Sim<'a> {
         let mut lags = vec![0; items.len()];
         play(&facts, &items, &mut state.clone(), &facts.peak, |i, ready| {
             lags[i] = planned[i].1.saturating_sub(ready);
-            (planned[i].1, planned[i].1 + items[i].ns)
+            (planned[i].1, planned[i].1.saturating_add(items[i].ns))
         });
         for (item, lag) in items.iter_mut().zip(lags) {
             item.lag = lag;
@@ -373,7 +373,7 @@ impl Running<'_> {
         let mut begun = self.begun.clone();
         play(&self.facts, items, &mut state.clone(), limits, |i, ready| {
             let factor = self.draw(&items[i], &mut begun).factor;
-            let start = ready + items[i].lag;
+            let start = ready.saturating_add(items[i].lag);
             items[i].fixed.unwrap_or((start, start.saturating_add(scale(items[i].ns, factor))))
         })
     }

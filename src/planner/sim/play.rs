@@ -43,7 +43,7 @@ impl Evictions {
     fn push(&mut self, bytes: u64, end: u64) {
         let last = self.list.last().map_or(0, |e| e.1);
         self.list.push((self.bytes, last.max(end)));
-        self.bytes += bytes;
+        self.bytes = self.bytes.saturating_add(bytes);
     }
 
     /// When there is room for what makes the place hold `used` bytes, counted in list order. As few evictions as possible
@@ -86,7 +86,8 @@ pub(super) fn play(
                 for done in it.after.iter().filter_map(|a| state.done.get(a)).chain(state.built.get(&task)) {
                     ready = ready.max(*done);
                 }
-                let bytes = it.writes.iter().map(|&d| state.store.growth(&facts.families, d, memory)).sum();
+                let growth = it.writes.iter().map(|&d| state.store.growth(&facts.families, d, memory));
+                let bytes = growth.fold(0, u64::saturating_add);
                 grows = Some((memory, bytes));
             }
             Job::Copy { datum, from, to } => {
@@ -104,7 +105,7 @@ pub(super) fn play(
         if let (Some((place, bytes)), false) = (grows, evicts)
             && let (Some(&limit), Some(evicted)) = (limits.get(&place), evictions.get(&place))
         {
-            ready = ready.max(evicted.room(state.store.used(place) + bytes, limit));
+            ready = ready.max(evicted.room(state.store.used(place).saturating_add(bytes), limit));
         }
         let (start, end) = time(i, ready);
         // What it does.
@@ -158,12 +159,14 @@ pub(super) fn peak(facts: &Facts<'_>, played: &[Played]) -> BTreeMap<Place, u64>
     changes.extend(facts.initial.iter().map(|&(d, place)| (0, facts.plan.graph.data[d].bytes as i64, place)));
     // What is given back at a time is there for what starts at that time.
     changes.sort_unstable();
-    let mut held: BTreeMap<Place, (i64, i64)> = BTreeMap::new();
+    let mut held: BTreeMap<Place, (i128, i128)> = BTreeMap::new();
     for (_, by, place) in changes {
         let (now, most) = held.entry(place).or_default();
-        *now += by;
+        *now += i128::from(by);
         *most = (*most).max(*now);
     }
     held.remove(&Place::Cpu);
-    held.into_iter().map(|(place, (_, most))| (place, most.max(0) as u64)).collect()
+    held.into_iter()
+        .map(|(place, (_, most))| (place, u64::try_from(most).unwrap_or(if most < 0 { 0 } else { u64::MAX })))
+        .collect()
 }
