@@ -8,14 +8,17 @@ pub mod estimate;
 pub mod explain;
 pub mod objective;
 pub mod part;
+mod place_map;
 pub mod plan;
 pub mod profile;
 pub mod profile_file;
 pub mod profile_key;
 pub mod residual;
 pub mod schedule;
+pub mod sim;
 pub mod task_graph;
 pub mod timeline;
+pub mod trace;
 pub mod work;
 
 pub use cost_model::{CostModel, Observation};
