@@ -270,6 +270,16 @@ impl CostModel {
         kernel_moved || reported != self.epoch
     }
 
+    /// Standard deviation of ln(time) of one call at `place` when its kernel is known: what no observation removes.
+    pub fn noise(&self, _place: Place) -> f64 {
+        self.noise
+    }
+
+    /// Calls of this kernel that were observed at `place`, with inputs that lay like this.
+    pub fn observations(&self, work: &Work, place: Place, residency: &Residency) -> u64 {
+        self.residuals.get(&ResidualKey { key: work.key, place, class: residency.class() }).map_or(0, |r| r.n)
+    }
+
     /// Prediction errors seen at `place`.
     pub fn errors(&self, place: Place) -> Option<&ErrorSketch> {
         self.device(place).map(|d| &d.errors)
