@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::cost_model::CostModel;
 use super::decide::{Candidate, Decision};
 use super::estimate::Estimate;
-use super::residual::SIGMA_UNSEEN;
+use super::residual::{CONFIRMED, SIGMA_UNSEEN};
 use super::work::{Place, Residency, Work};
 
 /// The shares of a call that a slice may take, as divisors: the first that teaches enough.
@@ -20,9 +20,6 @@ pub const SHORTEST_NS: u64 = 50_000;
 /// An estimate this narrow (log standard deviation, the measurement's noise included, over that noise) has nothing left to
 /// learn that a slice could teach.
 const SETTLED: f64 = 1.25;
-/// Observations until an estimate is believed: the first one may have been an outlier, and a device that looks four times
-/// slower than it is would never be tried again.
-const CONFIRMED: u64 = 3;
 /// A slice of which less than this share is execution says more about the launch than about the kernel.
 const INFORMATIVE: f64 = 0.15;
 
@@ -136,9 +133,11 @@ pub fn trial(
         .filter(other)
         .filter_map(|c| Some((c.place, decision.estimate(c.place)?)))
         .min_by_key(|(place, e)| (low(e), *place))?;
+    // Not believed yet: the one call that was seen may have been an outlier, and what looks four times slower than it is
+    // would never be tried again.
     let other = if model.observations(work, place, residency) < CONFIRMED {
         Estimate { sigma: other.sigma.max(SIGMA_UNSEEN), ..*other }
-    } else if other.sigma > SETTLED * model.noise(place) {
+    } else if other.sigma > SETTLED * model.noise(place, other.mean_ns) {
         *other
     } else {
         return None;
@@ -152,11 +151,6 @@ pub fn trial(
         if elements == 0 || !informative || !may_explore(budget, chosen, &other, &slice, share, false, false) {
             return None;
         }
-        Some(Trial {
-            place,
-            elements,
-            predicted_ns: slice.mean_ns,
-            instead_ns: (share * chosen.mean_ns as f64) as u64,
-        })
+        Some(Trial { place, elements, predicted_ns: slice.mean_ns, instead_ns: (share * chosen.mean_ns as f64) as u64 })
     })
 }

@@ -7,6 +7,7 @@ pub mod decide;
 pub mod estimate;
 pub mod explain;
 pub mod explore;
+pub mod noise;
 pub mod objective;
 pub mod part;
 pub mod plan;

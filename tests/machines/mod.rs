@@ -7,9 +7,7 @@
 
 use std::path::Path;
 
-use veda::planner::{
-    Bytes, CostModel, Observation, OpCounts, OutputKind, Place, Profile, Residency, Work,
-};
+use veda::planner::{Bytes, CostModel, Observation, OpCounts, OutputKind, Place, Profile, Residency, Work};
 
 /// Both devices.
 pub const PLACES: [Place; 2] = [Place::Cpu, Place::Gpu(0)];
@@ -122,16 +120,15 @@ impl Machine {
         let device = if place == Place::Cpu { 1 } else { 2 };
         let normal = |what: u64| Random(self.seed ^ work.key << 20 ^ device << 8 ^ what).normal();
         let octave = work.elements.max(1).ilog2();
-        let factor = self.slower
-            * (self.wrong.kernels * normal(99) + self.wrong.octaves * normal(u64::from(octave))).exp();
+        let factor =
+            self.slower * (self.wrong.kernels * normal(99) + self.wrong.octaves * normal(u64::from(octave))).exp();
         told.exec as f64 * factor + (told.upload + told.download + told.launch) as f64
     }
 
     /// Runs it: the truth and noise.
     pub fn run(&mut self, work: &Work, place: Place, residency: &Residency) -> u64 {
         let truth = self.truth(work, place, residency);
-        let outlier =
-            if self.random.uniform() < self.wrong.outliers { self.random.between(2.0, 8.0) } else { 1.0 };
+        let outlier = if self.random.uniform() < self.wrong.outliers { self.random.between(2.0, 8.0) } else { 1.0 };
         ((truth * (self.wrong.noise * self.random.normal()).exp() * outlier) as u64).max(1)
     }
 }
