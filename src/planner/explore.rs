@@ -14,9 +14,9 @@ use super::work::{Place, Residency, Work};
 
 /// The shares of a call that a slice may take, as divisors: the first that teaches enough.
 pub const SHARES: [u64; 3] = [16, 8, 4];
-/// Calls that are predicted to be shorter than this are never sliced, nanoseconds: what the decision itself takes (some
+/// Calls that are predicted to be shorter than this are never sliced, nanoseconds: what a second launch takes (tens of
 /// microseconds) would show.
-pub const SHORTEST_NS: u64 = 50_000;
+pub const SHORTEST_NS: u64 = 100_000;
 /// An estimate this narrow (log standard deviation, the measurement's noise included, over that noise) has nothing left to
 /// learn that a slice could teach.
 const SETTLED: f64 = 1.25;
