@@ -162,7 +162,7 @@ fn route(fixture: &str, seed: u64, (kernels, sizes): (u64, usize), rounds: usize
         let decision = decide(&model, work, residency, &candidates);
         let rules = Rules { grain: 256, deterministic: !explore, ..Rules::default() };
         let mut rest = *work;
-        if let Some(slice) = trial(&model, work, residency, &candidates, &decision, &budget, rules) {
+        if let Some(slice) = trial(&model, work, residency, &candidates, decision.place, &budget, rules) {
             let part = work.with_elements(slice.elements);
             let took = machine.run(&part, slice.place, residency);
             model.observe(&part, residency, &seen(slice.place, took));

@@ -7,8 +7,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::cost_model::CostModel;
-use super::decide::{Candidate, Decision};
+use super::decide::Candidate;
 use super::estimate::Estimate;
+use super::profile::DeviceKind;
 use super::residual::{CONFIRMED, SIGMA_UNSEEN};
 use super::work::{Place, Residency, Work};
 
@@ -109,36 +110,43 @@ pub struct Rules {
 ///
 /// Besides what [`may_explore`] asks: nothing is queued anywhere, the pipeline exists, the call is not short
 /// ([`SHORTEST_NS`]), the other device's time is not known well already, and the slice would teach something about it.
-/// Pure; two or three estimates (about a microsecond), and a comparison where the budget is used up.
+/// Pure. One estimate (some 200 ns) for a short call, else three to five.
 pub fn trial(
     model: &CostModel,
     work: &Work,
     residency: &Residency,
     candidates: &[Candidate],
-    decision: &Decision,
+    chosen: Place,
     budget: &Budget,
     rules: Rules,
 ) -> Option<Trial> {
-    let chosen = decision.estimate(decision.place)?;
-    if rules.deterministic || rules.float_reduction || chosen.mean_ns < SHORTEST_NS || budget.left_ns() == 0 {
+    if rules.deterministic || rules.float_reduction || budget.left_ns() == 0 {
         return None;
     }
-    if candidates.iter().any(|c| c.queued_ns > 0) {
+    if candidates.iter().any(|c| c.queued_ns > 0) || !candidates.iter().any(|c| c.place == chosen) {
+        return None;
+    }
+    let whole = |place| model.estimate(work, place, residency, 0, true);
+    let instead = whole(chosen)?;
+    if instead.mean_ns < SHORTEST_NS {
         return None;
     }
     let low = |e: &Estimate| (e.mean_ns as f64 * (-1.64 * e.sigma).exp()) as u64;
-    let other = |c: &&Candidate| c.place != decision.place && c.ready;
+    let admitted = |c: &&Candidate| {
+        let software = model.kind(c.place) == Some(DeviceKind::Software) && !c.software_admitted;
+        c.place != chosen && c.ready && !software
+    };
     let (place, other) = candidates
         .iter()
-        .filter(other)
-        .filter_map(|c| Some((c.place, decision.estimate(c.place)?)))
+        .filter(admitted)
+        .filter_map(|c| Some((c.place, whole(c.place)?)))
         .min_by_key(|(place, e)| (low(e), *place))?;
     // Not believed yet: the one call that was seen may have been an outlier, and what looks four times slower than it is
     // would never be tried again.
     let other = if model.observations(work, place, residency) < CONFIRMED {
-        Estimate { sigma: other.sigma.max(SIGMA_UNSEEN), ..*other }
+        Estimate { sigma: other.sigma.max(SIGMA_UNSEEN), ..other }
     } else if other.sigma > SETTLED * model.noise(place, other.mean_ns) {
-        *other
+        other
     } else {
         return None;
     };
@@ -148,9 +156,12 @@ pub fn trial(
         let share = elements as f64 / work.elements as f64;
         let slice = model.estimate(&work.with_elements(elements), place, residency, 0, true)?;
         let informative = slice.terms.exec as f64 >= INFORMATIVE * slice.mean_ns as f64;
-        if elements == 0 || !informative || !may_explore(budget, chosen, &other, &slice, share, false, false) {
-            return None;
-        }
-        Some(Trial { place, elements, predicted_ns: slice.mean_ns, instead_ns: (share * chosen.mean_ns as f64) as u64 })
+        let pays = || may_explore(budget, &instead, &other, &slice, share, rules.float_reduction, rules.deterministic);
+        (elements > 0 && informative && pays()).then(|| Trial {
+            place,
+            elements,
+            predicted_ns: slice.mean_ns,
+            instead_ns: (share * instead.mean_ns as f64) as u64,
+        })
     })
 }
