@@ -63,7 +63,8 @@ impl Inner {
 
     fn keep(&self, why: Why) -> Result<Option<PathBuf>> {
         // A fork's child has the parent's memory; what is in it is the parent's to save.
-        if self.pid != std::process::id() {
+        let never = matches!(self.learning, Learning::Off | Learning::Session) && why != Why::Asked;
+        if never || self.pid != std::process::id() {
             return Ok(None);
         }
         let unsaved = self.model.read().unwrap_or_else(PoisonError::into_inner).unsaved();
