@@ -91,3 +91,127 @@ impl Output for Sink<'_> {
     }
     fn clear(&mut self) {}
 }
+
+#[cfg(feature = "gpu")]
+pub(super) use on_devices::DeviceJob;
+
+#[cfg(feature = "gpu")]
+mod on_devices {
+    use std::sync::PoisonError;
+    use std::time::Instant;
+
+    use veda_kernels_ir::ast::Ty;
+
+    use super::Output;
+    use crate::config::Learning;
+    use crate::device::{Device, DeviceError};
+    use crate::kernel::assemble;
+    use crate::kernel::pipe::Pipe;
+    use crate::kernel::place::Place;
+    use crate::kernel::terminal::Terminal;
+    use crate::planner::{Rules, trial};
+    use crate::runtime::gpus::Gpu;
+    use crate::runtime::route::{Call, Failure};
+    use crate::runtime::shaders::Prepared;
+    use crate::runtime::windows::{self, Observed, WindowError};
+    use crate::runtime::{Inner, session};
+
+    /// What a device runs of a call.
+    pub(in crate::runtime) struct DeviceJob<'a, 'p> {
+        pub(in crate::runtime) pipe: &'a Pipe<'p>,
+        pub(in crate::runtime) terminal: &'a Terminal,
+        pub(in crate::runtime) prepared: &'a Prepared,
+    }
+
+    impl DeviceJob<'_, '_> {
+        pub(in crate::runtime) fn run(
+            &self,
+            device: &Device,
+            range: (u64, u64),
+            predicted_ns: u64,
+            output: &mut dyn Output,
+        ) -> Result<Observed, Failure> {
+            let sink = &mut |bytes: &[u8]| output.append(bytes);
+            windows::run(device, self.prepared, self.pipe, self.terminal, range, predicted_ns, sink).map_err(
+                |e| match e {
+                    // The twin raises the panic, with kernel, index and length.
+                    WindowError::Check => Failure::Twin("a run-time check failed on the device".to_owned()),
+                    WindowError::Device(error) => Failure::Device(error),
+                    error @ WindowError::Whole { .. } => Failure::Refused(error.to_string()),
+                },
+            )
+        }
+    }
+
+    impl Inner {
+        /// Runs the first elements of a call on the device that was not chosen, if that may pay: see the module.
+        pub(in crate::runtime) fn explore(
+            &self,
+            call: &mut Call,
+            chosen: Place,
+            job: &DeviceJob<'_, '_>,
+            output: &mut dyn Output,
+        ) {
+            if self.learning == Learning::Off || !self.account.wants(call.work.key) {
+                return;
+            }
+            let slice = {
+                let element = job.prepared.assembled.element;
+                let rules = Rules {
+                    grain: u64::from(if job.terminal.reduces() { assemble::TILE } else { assemble::WORKGROUP }),
+                    float_reduction: job.terminal.reduces() && element == Ty::F32,
+                    deterministic: false,
+                };
+                let model = self.model.read().unwrap_or_else(PoisonError::into_inner);
+                trial(&model.cost, &call.work, &call.residency, &call.candidates, chosen, &self.account.budget(), rules)
+            };
+            let Some(slice) = slice else { return };
+            let part = call.work.with_elements(slice.elements);
+            let started;
+            let observed = match slice.place {
+                Place::Cpu => {
+                    self.account.reserve(&slice);
+                    started = Instant::now();
+                    output.twin(0, slice.elements);
+                    Observed::default()
+                }
+                Place::Gpu(index) => {
+                    let gpu = self.gpus.poll().and_then(|found| found.gpu(index));
+                    let Some(device) = gpu.and_then(Gpu::device) else { return };
+                    // Built in the background; a later call tries again.
+                    if !device.is_ready(job.prepared.shader.key) {
+                        device.prepare(&job.prepared.shader);
+                        return;
+                    }
+                    self.account.reserve(&slice);
+                    started = Instant::now();
+                    match job.run(&device, (0, slice.elements), slice.predicted_ns, output) {
+                        Ok(observed) => observed,
+                        Err(failure) => {
+                            // The chosen device runs everything; what is wrong with this one shows when it is chosen.
+                            output.clear();
+                            self.account.settle(&slice, started.elapsed().as_nanos() as u64);
+                            if let (Failure::Device(DeviceError::Lost { .. }), Some(gpu)) = (failure, gpu) {
+                                gpu.lost();
+                            }
+                            return;
+                        }
+                    }
+                }
+            };
+            let ns = started.elapsed().as_nanos() as u64;
+            self.account.settle(&slice, ns);
+            call.first = slice.elements;
+            if session::active() {
+                call.notes.push(format!(
+                    "the first {} elements ran on {} to learn its speed: {} us, predicted {} us",
+                    slice.elements,
+                    slice.place,
+                    ns / 1000,
+                    slice.predicted_ns / 1000
+                ));
+            }
+            self.book(call, &part, slice.place, ns, observed.compile_ns > 0, observed.bytes);
+        }
+    }
+}

@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use veda_kernels_ir::ast::Ty;
 
+#[cfg(feature = "gpu")]
+use super::explore::DeviceJob;
 use super::explore::{Output, Sink};
 use super::shaders::Prepared;
 use super::{Inner, Runtime, session};
@@ -16,8 +18,6 @@ use crate::kernel::place::Place;
 use crate::kernel::terminal::Terminal;
 use crate::planner::explore::SHORTEST_NS;
 use crate::planner::{Bytes, CallExplanation, Candidate, CostModel, Observation, OutputKind, Residency, Work, decide};
-#[cfg(feature = "gpu")]
-use crate::planner::{Rules, trial};
 use crate::telemetry::{Batch, DeviceMetrics};
 
 /// Observations of a kernel after which one may be missed.
@@ -51,13 +51,13 @@ struct Open {
 pub(crate) struct Call {
     /// Names for the explanation; left empty where nobody listens.
     pub(crate) kernels: Vec<String>,
-    work: Work,
-    residency: Residency,
+    pub(super) work: Work,
+    pub(super) residency: Residency,
     /// Elements that a slice elsewhere has computed: the call goes on from here.
-    first: u64,
+    pub(super) first: u64,
     /// The places that could run it.
-    candidates: Vec<Candidate>,
-    notes: Vec<String>,
+    pub(super) candidates: Vec<Candidate>,
+    pub(super) notes: Vec<String>,
     /// The shader is the program's own text, not assembled by veda.
     pub(crate) hand_written: bool,
 }
@@ -183,34 +183,6 @@ fn describe(pipe: &Pipe<'_>, terminal: &Terminal, prepared: &Prepared) -> (Work,
     let fixed = host(true).map(|b| 4.0 * b.len as f64).sum();
     let residency = Residency { host: Bytes { fixed, per_element: in_bytes }, ..Residency::default() };
     (work, residency)
-}
-
-/// What a device runs of a call.
-#[cfg(feature = "gpu")]
-struct DeviceJob<'a, 'p> {
-    pipe: &'a Pipe<'p>,
-    terminal: &'a Terminal,
-    prepared: &'a Prepared,
-}
-
-#[cfg(feature = "gpu")]
-impl DeviceJob<'_, '_> {
-    fn run(
-        &self,
-        device: &crate::device::Device,
-        range: (u64, u64),
-        predicted_ns: u64,
-        output: &mut dyn Output,
-    ) -> Result<super::windows::Observed, Failure> {
-        use super::windows::{self, WindowError};
-        let sink = &mut |bytes: &[u8]| output.append(bytes);
-        windows::run(device, self.prepared, self.pipe, self.terminal, range, predicted_ns, sink).map_err(|e| match e {
-            // The twin raises the panic, with kernel, index and length.
-            WindowError::Check => Failure::Twin("a run-time check failed on the device".to_owned()),
-            WindowError::Device(error) => Failure::Device(error),
-            error @ WindowError::Whole { .. } => Failure::Refused(error.to_string()),
-        })
-    }
 }
 
 /// What a device builds a pipeline from.
@@ -398,71 +370,6 @@ impl Inner {
         model.cost.estimate(work, place, residency, 0, true).map_or(0, |e| e.mean_ns)
     }
 
-    /// Runs the first elements of a call on the device that was not chosen, if that may pay: see [`super::explore`].
-    #[cfg(feature = "gpu")]
-    fn explore(&self, call: &mut Call, chosen: Place, job: &DeviceJob<'_, '_>, output: &mut dyn Output) {
-        if self.learning == Learning::Off || !self.account.wants(call.work.key) {
-            return;
-        }
-        let slice = {
-            let element = job.prepared.assembled.element;
-            let rules = Rules {
-                grain: u64::from(if job.terminal.reduces() { assemble::TILE } else { assemble::WORKGROUP }),
-                float_reduction: job.terminal.reduces() && element == Ty::F32,
-                deterministic: false,
-            };
-            let model = self.model.read().unwrap_or_else(PoisonError::into_inner);
-            trial(&model.cost, &call.work, &call.residency, &call.candidates, chosen, &self.account.budget(), rules)
-        };
-        let Some(slice) = slice else { return };
-        let part = call.work.with_elements(slice.elements);
-        let started;
-        let observed = match slice.place {
-            Place::Cpu => {
-                self.account.reserve(&slice);
-                started = Instant::now();
-                output.twin(0, slice.elements);
-                super::windows::Observed::default()
-            }
-            Place::Gpu(index) => {
-                let gpu = self.gpus.poll().and_then(|found| found.gpu(index));
-                let Some(device) = gpu.and_then(super::gpus::Gpu::device) else { return };
-                // Built in the background; a later call tries again.
-                if !device.is_ready(job.prepared.shader.key) {
-                    device.prepare(&job.prepared.shader);
-                    return;
-                }
-                self.account.reserve(&slice);
-                started = Instant::now();
-                match job.run(&device, (0, slice.elements), slice.predicted_ns, output) {
-                    Ok(observed) => observed,
-                    Err(failure) => {
-                        // The chosen device runs everything; what is wrong with this one shows when it is chosen.
-                        output.clear();
-                        self.account.settle(&slice, started.elapsed().as_nanos() as u64);
-                        if let (Failure::Device(crate::device::DeviceError::Lost { .. }), Some(gpu)) = (failure, gpu) {
-                            gpu.lost();
-                        }
-                        return;
-                    }
-                }
-            }
-        };
-        let ns = started.elapsed().as_nanos() as u64;
-        self.account.settle(&slice, ns);
-        call.first = slice.elements;
-        if session::active() {
-            call.notes.push(format!(
-                "the first {} elements ran on {} to learn its speed: {} us, predicted {} us",
-                slice.elements,
-                slice.place,
-                ns / 1000,
-                slice.predicted_ns / 1000
-            ));
-        }
-        self.book(call, &part, slice.place, ns, observed.compile_ns > 0, observed.bytes);
-    }
-
     /// Runs a call on a GPU. `Ok(false)`: the CPU twin is to run, for the reason that was noted in the call.
     ///
     /// # Errors
@@ -553,7 +460,7 @@ impl Inner {
     }
 
     /// Books `work`, a call or a part of it: metrics, account, model.
-    fn book(&self, call: &Call, work: &Work, place: Place, ns: u64, warm_up: bool, (up, down): (u64, u64)) {
+    pub(super) fn book(&self, call: &Call, work: &Work, place: Place, ns: u64, warm_up: bool, (up, down): (u64, u64)) {
         let estimates: Vec<_> = {
             let model = self.model.read().unwrap_or_else(PoisonError::into_inner);
             let estimate = |c: &Candidate| {
