@@ -48,12 +48,14 @@ impl FromStr for DeviceChoice {
 /// somebody made on purpose (`veda-calibrate`), and makes none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Learning {
-    /// `off`: nothing is learned, tried or written. The profile alone decides, so that the same calls on idle devices run
-    /// on the same devices every time.
+    /// `off`: nothing is learned, tried or written. The profile alone decides (and what it was taught before), so that the
+    /// same calls on idle devices run on the same devices every time, once the pipelines are built.
     Off,
-    /// `session`: learns and tries, writes nothing.
+    /// `session`: learns, writes nothing. Now and then the first 1/16 to 1/4 of an [`execute`](crate::gpu::execute) call of
+    /// a `#[veda::kernel]` runs on the device that was not chosen, where both are predicted to be close, the call takes 100 us
+    /// or more and its place is not forced; all such slices together may cost 2 % of the routed time.
     Session,
-    /// `auto`: as `session`; and at the end ([`shutdown`](crate::shutdown), the last drop of a [`Runtime`](crate::Runtime), the
+    /// `auto`: as `session`, and at the end ([`shutdown`](crate::shutdown), the last drop of a [`Runtime`](crate::Runtime), the
     /// end of the thread that started the global runtime) what was learned is merged into the calibrated profile in the
     /// user's cache directory, if there is one. Builds with debug assertions write nothing, because their CPU twins are
     /// many times slower than those of the program that is shipped; neither do runtimes whose profile was named

@@ -157,7 +157,7 @@ pub fn trial(
         let slice = model.estimate(&work.with_elements(elements), place, residency, 0, true)?;
         let informative = slice.terms.exec as f64 >= INFORMATIVE * slice.mean_ns as f64;
         let pays = || may_explore(budget, &instead, &other, &slice, share, rules.float_reduction, rules.deterministic);
-        (elements > 0 && informative && pays()).then(|| Trial {
+        (elements > 0 && informative && pays()).then_some(Trial {
             place,
             elements,
             predicted_ns: slice.mean_ns,
