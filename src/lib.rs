@@ -44,7 +44,7 @@ pub mod telemetry;
 pub mod testing;
 pub mod vec;
 
-pub use config::{Config, ConfigBuilder, DeviceChoice};
+pub use config::{Config, ConfigBuilder, DeviceChoice, Learning};
 pub use error::{Error, Result};
 pub use executor::{
     JoinHandle, Pool, Scope, ScopeError, current_num_threads, current_thread_index, join, scope, spawn, try_scope,

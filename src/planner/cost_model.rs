@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use super::builtin;
 use super::curve::Curve;
 use super::estimate::{Estimate, Terms};
+use super::noise::Noise;
 use super::part::{Part, PartKey};
 use super::profile::{DeviceKind, DeviceProfile, Learned, Profile, keys};
-use super::residual::{Residual, ResidualKey, SIGMA_CALIBRATED, SIGMA_COMPILE, SIGMA_NOISE, SIGMA_UNSEEN};
+use super::residual::{CONFIRMED, Residual, ResidualKey, SIGMA_CALIBRATED, SIGMA_COMPILE, SIGMA_NOISE, SIGMA_UNSEEN};
 use super::work::{OpCounts, OutputKind, Place, Residency, Work};
 use crate::telemetry::sketch::ErrorSketch;
 
@@ -25,6 +26,7 @@ struct Device {
     scalars: BTreeMap<String, f64>,
     /// What was learned about each [`Part`].
     parts: [Residual; 3],
+    noise: Noise,
     errors: ErrorSketch,
 }
 
@@ -34,7 +36,6 @@ pub struct CostModel {
     /// The CPU, then the GPUs in the order of their indices.
     devices: Vec<Device>,
     threads: f64,
-    noise: f64,
     residuals: BTreeMap<ResidualKey, Residual>,
     /// Counts the moves of a [`Part`]: they change the predictions of all kernels.
     epoch: u64,
@@ -56,8 +57,13 @@ pub struct Observation {
 }
 
 impl Device {
-    /// `sigma`: log standard deviation of launches and transfers.
-    fn new(own: &DeviceProfile, threads: u32, sigma: f64, learned: impl Fn(Part) -> Option<Residual>) -> Self {
+    /// `sigma`: log standard deviation of launches and transfers; `noise`: of one measurement.
+    fn new(
+        own: &DeviceProfile,
+        threads: u32,
+        (sigma, noise): (f64, f64),
+        learned: impl Fn(Part) -> Option<Residual>,
+    ) -> Self {
         let assumed = builtin::device(own.adapter.clone(), threads);
         let curve = |key: &str| {
             let knots = |d: &DeviceProfile| d.curves.get(key).and_then(|k| Curve::new(k).ok());
@@ -81,6 +87,7 @@ impl Device {
                 let sigma = if part == Part::Compile { SIGMA_UNSEEN } else { sigma };
                 learned(part).unwrap_or_else(|| Residual::trusted(sigma, SIGMA_UNSEEN))
             }),
+            noise: Noise::new(noise),
             errors: ErrorSketch::default(),
         }
     }
@@ -121,6 +128,7 @@ impl CostModel {
     pub fn new(profile: &Profile) -> Self {
         let threads = profile.host.pool_threads.max(1);
         let sigma = if profile.builtin { SIGMA_UNSEEN } else { SIGMA_CALIBRATED };
+        let noise = if profile.quality.noisy { 2.0 * SIGMA_NOISE } else { SIGMA_NOISE };
         let learned =
             |part: Part, place: Place| profile.learned.get(&PartKey::text(part, place)).map(Residual::from_learned);
         let places = std::iter::once(Place::Cpu).chain((0..).map(Place::Gpu));
@@ -129,18 +137,11 @@ impl CostModel {
             .into_iter()
             .chain(profile.gpus())
             .zip(places)
-            .map(|(d, place)| Device::new(d, threads, sigma, |part| learned(part, place)))
+            .map(|(d, place)| Device::new(d, threads, (sigma, noise), |part| learned(part, place)))
             .collect::<Vec<_>>();
         let residuals =
             profile.learned.iter().filter_map(|(k, l)| Some((k.parse().ok()?, Residual::from_learned(l)))).collect();
-        Self {
-            devices,
-            threads: f64::from(threads),
-            noise: if profile.quality.noisy { 2.0 * SIGMA_NOISE } else { SIGMA_NOISE },
-            residuals,
-            epoch: 0,
-            reported: BTreeMap::new(),
-        }
+        Self { devices, threads: f64::from(threads), residuals, epoch: 0, reported: BTreeMap::new() }
     }
 
     fn device(&self, place: Place) -> Option<&Device> {
@@ -208,7 +209,7 @@ impl CostModel {
             wait: queued_ns,
             compile: ns(compile),
         };
-        Some(Estimate::new(terms, self.spread(device, residual, &terms)))
+        Some(Estimate::new(terms, Self::spread(device, residual, &terms)))
     }
 
     fn residual(&self, work: &Work, key: &ResidualKey) -> Residual {
@@ -217,12 +218,13 @@ impl CostModel {
     }
 
     /// Standard deviation of ln(time without the wait): the parts' variances by the squares of their shares, and noise.
-    fn spread(&self, device: &Device, residual: Residual, terms: &Terms) -> f64 {
+    fn spread(device: &Device, residual: Residual, terms: &Terms) -> f64 {
         let shares = terms.shares();
         let variances = std::iter::once(residual.variance).chain(device.parts.iter().map(|p| p.variance));
         let model: f64 = shares.iter().zip(variances).map(|(share, variance)| share * share * variance).sum();
         let compile = shares[1 + Part::Compile as usize] * SIGMA_COMPILE;
-        (model + self.noise * self.noise + compile * compile).sqrt()
+        let noise = device.noise.at(terms.own());
+        (model + noise * noise + compile * compile).sqrt()
     }
 
     /// Learns from a finished call.
@@ -240,7 +242,8 @@ impl CostModel {
         let Some(predicted) = self.estimate(work, seen.place, residency, 0, !seen.warm_up) else { return false };
         let key = ResidualKey { key: work.key, place: seen.place, class: residency.class() };
         let residual = self.residual(work, &key);
-        let noise = if seen.warm_up { self.noise.hypot(SIGMA_COMPILE) } else { self.noise };
+        let scatter = self.noise(seen.place, predicted.mean_ns);
+        let noise = if seen.warm_up { scatter.hypot(SIGMA_COMPILE) } else { scatter };
         let innovation = (seen.observed_ns as f64 / predicted.mean_ns.max(1) as f64).ln();
         let shares = predicted.terms.shares();
         let mut kernel_moved = false;
@@ -263,11 +266,26 @@ impl CostModel {
             }
             if !seen.warm_up {
                 let covered = (predicted.lo_ns..=predicted.hi_ns).contains(&seen.observed_ns);
+                if residual.n >= CONFIRMED {
+                    device.noise.observe(predicted.mean_ns, covered);
+                }
                 device.errors.record(predicted.mean_ns, seen.observed_ns, covered);
             }
         }
         let reported = self.reported.insert(work.key, self.epoch).unwrap_or(0);
         kernel_moved || reported != self.epoch
+    }
+
+    /// Standard deviation of ln(time) of one call at `place` when its kernel is known: what no observation removes.
+    ///
+    /// `ns`: about how long the call takes. Learned, beginning with 10 % (20 % where the calibration was noisy).
+    pub fn noise(&self, place: Place, ns: u64) -> f64 {
+        self.device(place).map_or(SIGMA_NOISE, |d| d.noise.at(ns))
+    }
+
+    /// Calls of this kernel that were observed at `place`, with inputs that lay like this.
+    pub fn observations(&self, work: &Work, place: Place, residency: &Residency) -> u64 {
+        self.residuals.get(&ResidualKey { key: work.key, place, class: residency.class() }).map_or(0, |r| r.n)
     }
 
     /// Prediction errors seen at `place`.

@@ -13,7 +13,11 @@ pub const SIGMA_CALIBRATED: f64 = 0.15;
 pub const SIGMA_COMPILE: f64 = 0.3;
 /// Standard deviation of one measurement.
 pub const SIGMA_NOISE: f64 = 0.1;
+/// Observations of a kernel until its estimate is believed: the first one may have been an outlier.
+pub const CONFIRMED: u64 = 3;
 const CLIP: f64 = 2.5;
+/// Standard deviation that a first, slower call adds to its own noise, as a share of how far off it is.
+const DOUBT: f64 = 0.3;
 const FLOOR: f64 = 0.05;
 const CUSUM_SLACK: f64 = 0.5;
 const CUSUM_ALARM: f64 = 5.0;
@@ -114,10 +118,17 @@ impl Residual {
     /// ln(whole) by this mean), `spread` the innovation's standard deviation from all parts and the measurement, `noise`
     /// the measurement's own.
     pub fn correct(&mut self, innovation: f64, share: f64, spread: f64, noise: f64) {
+        // Delays are one-sided: a first call far above the prediction is a slow kernel or a disturbed call, and nobody
+        // can tell which. It counts the less the further off it is, and leaves the door open for the second.
+        let doubt = if self.n == 0 { DOUBT * innovation.max(0.0) } else { 0.0 };
+        let spread = spread.hypot(doubt);
         let z = innovation.clamp(-CLIP * spread, CLIP * spread);
         let gain = self.variance * share / (spread * spread);
         self.mean += gain * z;
-        self.variance = (self.variance * (1.0 - gain * share)).max(FLOOR * noise * noise);
+        if z == innovation {
+            // What had to be clipped is no evidence that the mean is known better now.
+            self.variance = (self.variance * (1.0 - gain * share)).max(FLOOR * noise * noise);
+        }
         self.n += 1;
         if share < 0.5 {
             // An error of the whole says little about a drift of its smaller part.

@@ -87,7 +87,8 @@ fn grid(groups: u64, limit: u32) -> [u32; 3] {
     [x as u32, groups.div_ceil(x).max(1) as u32, 1]
 }
 
-/// Runs a pipe; `sink` receives the elements (or partial results, one per tile) in order, 4 bytes each.
+/// Runs the elements `from..to` of a pipe; `sink` receives the elements (or partial results, one per tile) in order, 4
+/// bytes each. `from` is a multiple of [`TILE`] for reductions; `predicted_ns` is for the range.
 ///
 /// # Errors
 /// [`WindowError`]; `sink` may have received a part by then.
@@ -96,16 +97,17 @@ pub fn run(
     prepared: &Prepared,
     pipe: &Pipe<'_>,
     terminal: &Terminal,
+    (from, to): (u64, u64),
     predicted_ns: u64,
     sink: &mut dyn FnMut(&[u8]),
 ) -> Result<Observed, WindowError> {
     let roles = &prepared.assembled.roles;
-    let len = pipe.space.len();
+    let len = (to - from).max(1);
     let step = window(pipe, roles, device)?;
     let mut observed = Observed::default();
-    let mut base = 0;
-    while base < len {
-        let n = (len - base).min(step);
+    let mut base = from;
+    while base < to {
+        let n = (to - base).min(step);
         let timing = run_window(device, prepared, pipe, terminal, (base, n), predicted_ns * n / len, sink)?;
         observed.total_ns += timing.total_ns;
         observed.compile_ns += timing.compile_ns.unwrap_or(0);
