@@ -58,7 +58,7 @@ pub use veda_kernels_macros::{kernel, kernel_fn};
 pub mod __private {
     //! What the macros expand to. Not public API.
     pub use crate::index::Index;
-    pub use crate::kernel::arg::{Arg, Bind, BindSlice, Position, Whole};
+    pub use crate::kernel::arg::{Arg, Bind, BindSlice, Position};
     pub use crate::kernel::bound::Bound;
     pub use crate::kernel::chunk::Chunk;
     pub use crate::kernel::desc::{ElementKernel, Kernel, KernelDesc};
