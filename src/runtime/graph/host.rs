@@ -210,6 +210,14 @@ impl<'a> HostSliceMut<'a> {
         (T::TY == self.ty).then(|| unsafe { std::slice::from_raw_parts_mut(self.ptr.cast::<T>(), self.len) })
     }
 
+    /// Copies elements of the same type in, as many as both have.
+    pub(crate) fn copy_elements(self, from: HostSlice<'_>) {
+        debug_assert_eq!(self.ty, from.ty);
+        let bytes = self.len.min(from.len) * stride(self.ty);
+        // SAFETY: both have so many bytes, and the borrow is exclusive, so they do not overlap.
+        unsafe { std::ptr::copy_nonoverlapping(from.ptr, self.ptr, bytes) };
+    }
+
     /// Copies device words (4 bytes per element) in.
     ///
     /// # Panics
