@@ -7,9 +7,9 @@ use std::sync::{Arc, OnceLock};
 use crate::error::{Error, GraphError, Result};
 use crate::kernel::place::Place;
 use crate::kernel::scalar::Scalar;
-use crate::runtime::graph::error::RunError;
+use crate::runtime::graph::RunError;
 use crate::runtime::graph::host::HostBuffer;
-use crate::runtime::graph::store::Store;
+use crate::runtime::graph::Store;
 
 /// An array of `f32`, `u32`, `i32` or `bool` for [graphs](crate::Graph), with a residency: results of a graph may stay on
 /// the device that computed them until somebody looks.

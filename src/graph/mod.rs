@@ -51,7 +51,7 @@ use crate::planner::task_graph::{Access, Divisible, Read};
 use crate::planner::{Objective, Work};
 use crate::runtime::Runtime;
 use crate::runtime::graph::op::{Node, Shape};
-use crate::runtime::graph::store::Store;
+use crate::runtime::graph::Store;
 
 pub use fold::Number;
 pub use host::HostResult;
