@@ -89,14 +89,6 @@ pub enum GraphError {
         /// Elements of the array.
         actual: usize,
     },
-    /// A node's place was forced where a graph cannot.
-    #[error("`{node}` was forced to {place}; in a graph a kernel can be forced to the CPU only")]
-    Place {
-        /// The node.
-        node: String,
-        /// The place.
-        place: crate::kernel::place::Place,
-    },
     /// A host function returned an error.
     #[error("host function `{node}` failed: {message}")]
     Host {

@@ -13,7 +13,6 @@ use crate::kernel::bound::{Bound, fill};
 use crate::kernel::deferred::{Data, Deferred, Item};
 use crate::kernel::desc::{ElementKernel, Kernel};
 use crate::kernel::pipe::Operand;
-use crate::kernel::place::Place;
 use crate::kernel::scalar::Scalar;
 use crate::kernel::terminal::Terminal;
 use crate::planner::task_graph::{Access, Divisible};
@@ -41,6 +40,8 @@ impl Graph {
     /// # Ok::<(), veda::Error>(())
     /// ```
     ///
+    /// `.on_device(place)` forces where it runs.
+    ///
     /// # Errors
     /// [`GraphError`] for variables of other graphs and lengths that do not fit; [`Error::NoIndexSpace`] and
     /// [`Error::IndexSpaceMismatch`] as for [`gpu::execute`](crate::gpu::execute).
@@ -64,18 +65,16 @@ impl Graph {
             let why = "so its index space cannot be given by `over`";
             return Err(GraphError::DynamicLength { node: name, array, why }.into());
         }
-        let host_only = match kernel.place() {
-            Some(Place::Cpu) => true,
-            Some(place) => return Err(GraphError::Place { node: name, place }.into()),
-            None => false,
-        };
+        let place = kernel.place();
         let len = pipe.space.len() as usize;
         let flat = pipe.space.dims()[0] as usize == len;
         let uses_index = pipe.stages.iter().any(|s| s.args.iter().any(reads_index));
-        let op = Arc::new(Apply { kernel, host_only, output: PhantomData::<fn() -> T> });
+        let op = Arc::new(Apply { kernel, output: PhantomData::<fn() -> T> });
         let mut task = TaskNode::new(name, Node::Op(op), reads);
-        task.fusible = !host_only
+        task.place = place;
+        task.fusible = place.is_none()
             && dynamic.is_none()
+            && !task.reads.is_empty()
             && task.reads.iter().all(|r| r.access == Access::Elements)
             && (flat || !uses_index);
         if dynamic.is_none() {
@@ -96,7 +95,6 @@ fn reads_index(operand: &Operand) -> bool {
 /// A kernel with variables and scalars for its parameters.
 struct Apply<K, S, T> {
     kernel: Bound<K, S>,
-    host_only: bool,
     output: PhantomData<fn() -> T>,
 }
 
@@ -119,7 +117,7 @@ where
 
     fn form(&self, inputs: &[Shape]) -> Result<Option<Form>> {
         let pipe = self.kernel.absent_pipe(inputs.iter().map(|i| i.len))?;
-        Ok((!self.host_only).then_some(Form { pipe, terminal: Terminal::Collect }))
+        Ok(Some(Form { pipe, terminal: Terminal::Collect }))
     }
 
     fn cpu(&self, pool: &Pool, inputs: &[Input<'_>], window: Range<usize>, output: HostSliceMut<'_>) -> Result<usize> {

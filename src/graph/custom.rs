@@ -72,8 +72,8 @@ impl Graph {
     {
         self.not_in_loop("a hand-written kernel")?;
         let variables = reads.variables();
-        let reads = self.reads(name, &variables)?;
-        let (len, dynamic) = self.output_len(name, len)?;
+        let mut reads = self.reads(name, &variables)?;
+        let (len, dynamic, like) = self.output_len(name, len, &mut reads)?;
         let runtime = self.runtime()?;
         let elements = (len as u64).max(1);
         let in_bytes: u64 = reads.iter().map(|r| WORD * self.values[r.datum].shape.len as u64).sum();
@@ -88,7 +88,7 @@ impl Graph {
             loops_unbounded: true,
             output: OutputKind::Map,
         };
-        let op = Custom::<V::Owned, T, F> { name: name.to_owned(), runtime, make, types: PhantomData };
+        let op = Custom::<V::Owned, T, F> { name: name.to_owned(), like, runtime, make, types: PhantomData };
         let mut task = TaskNode::new(name.to_owned(), Node::Staged(Arc::new(op)), reads);
         task.price = Price::Staged(work);
         Ok(self.push(task, len, dynamic))
@@ -97,6 +97,7 @@ impl Graph {
 
 struct Custom<V, T, F> {
     name: String,
+    like: Option<usize>,
     runtime: Runtime,
     make: F,
     types: PhantomData<fn(V) -> T>,
@@ -124,6 +125,8 @@ where
         let slices = V::slices(&mut inputs.iter().map(|i| buffer(i.slice))).ok_or_else(wrong)?;
         let result = (self.make)(slices).route_at(&self.runtime, Some(place))?;
         let out = output.get::<T>().ok_or_else(wrong)?;
+        let len = super::host::length(self.like, inputs, out.len());
+        let out = out.get_mut(..len).ok_or_else(wrong)?;
         if result.len() != out.len() {
             return Err(GraphError::LengthMismatch {
                 node: self.name.clone(),

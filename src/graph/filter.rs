@@ -67,6 +67,7 @@ impl Graph {
         let reads = self.reads(&name, &[variable])?;
         let len = self.values[reads[0].datum].shape.len;
         let mut task = TaskNode::new(name, Node::Op(Arc::new(op)), reads);
+        task.fusible = kernel && self.values[task.reads[0].datum].dynamic.is_none();
         if !kernel {
             task.price = Price::Host(key(&["filter", std::any::type_name::<F>()]));
         }

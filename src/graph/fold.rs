@@ -7,7 +7,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use veda_kernels_ir::ast::{Ty, Value};
+use veda_kernels_ir::ast::Ty;
 
 use super::{GRAIN, Graph, Price, TaskNode, Var, kernels, key};
 use crate::error::Result;
@@ -529,17 +529,13 @@ impl Graph {
         if !on_device {
             task.price = Price::Host(fold.key());
         }
+        // A map before it can be merged into it.
+        task.fusible = on_device && dynamic.is_none();
         if !last && dynamic.is_none() {
             task.divisible = Divisible::By { grain: GRAIN, per_output: GRAIN };
         }
         self.push(task, len, if last { None } else { dynamic })
     }
-}
-
-/// The value of a scalar, for tests of folds.
-#[cfg(test)]
-fn value(x: Value) -> u32 {
-    x.bits()
 }
 
 #[cfg(test)]
@@ -551,7 +547,7 @@ mod tests {
         for operator in [Operator::Sum, Operator::Product, Operator::Min, Operator::Max] {
             let fold = Builtin::<i32>::new(operator);
             let device = fold.terminal().and_then(|t| t.identity(Ty::I32));
-            assert_eq!(device.map(value), Some(fold.identity() as u32), "{operator:?}");
+            assert_eq!(device.map(|v| v.bits()), Some(fold.identity() as u32), "{operator:?}");
         }
     }
 

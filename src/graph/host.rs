@@ -10,8 +10,8 @@ use super::{Graph, Price, TaskNode, Var, Vars, key};
 use crate::error::{GraphError, Result};
 use crate::executor::Pool;
 use crate::kernel::deferred::Variable;
-use crate::kernel::pipe::Buffer;
 use crate::kernel::scalar::Scalar;
+use crate::planner::task_graph::{Access, Read};
 use crate::runtime::graph::host::HostSliceMut;
 use crate::runtime::graph::op::{Form, Input, Node, Op, Shape};
 use crate::runtime::graph::span::{buffer, same_type};
@@ -93,29 +93,45 @@ impl Graph {
         F: for<'a> Fn(V::Slices<'a>, &'a mut [T]) -> R + Send + Sync + 'static,
         V::Owned: for<'a> Vars<Slices<'a> = V::Slices<'a>> + 'static,
     {
-        let op = Host::<V::Owned, T, F> { name: name.to_owned(), f, types: PhantomData };
         let variables = reads.variables();
-        let reads = self.reads(name, &variables)?;
-        let (len, dynamic) = self.output_len(name, len)?;
+        let mut reads = self.reads(name, &variables)?;
+        let (len, dynamic, like) = self.output_len(name, len, &mut reads)?;
+        let op = Host::<V::Owned, T, F> { name: name.to_owned(), like, f, types: PhantomData };
         let mut task = TaskNode::new(name.to_owned(), Node::Op(Arc::new(op)), reads);
         task.price = Price::Host(key(&[name, std::any::type_name::<F>()]));
+        task.pinned = true;
         Ok(self.push(task, len, dynamic))
     }
 
-    /// The length that an output is to have.
-    pub(super) fn output_len(&mut self, node: &str, len: impl OutputLen) -> Result<(usize, Option<usize>)> {
-        Ok(match len.of() {
-            Ok(len) => (len, None),
-            Err(like) => {
-                let id = self.resolve(node, 0, like)?;
-                (self.values[id].shape.len, self.values[id].dynamic)
-            }
-        })
+    /// The length that an output is to have, the array that decides it, and which input tells it at run time where it is only
+    /// known then (added to the reads if need be).
+    pub(super) fn output_len(
+        &mut self,
+        node: &str,
+        len: impl OutputLen,
+        reads: &mut Vec<Read>,
+    ) -> Result<(usize, Option<usize>, Option<usize>)> {
+        let id = match len.of() {
+            Ok(len) => return Ok((len, None, None)),
+            Err(like) => self.resolve(node, 0, like)?,
+        };
+        let (len, dynamic) = (self.values[id].shape.len, self.values[id].dynamic);
+        if dynamic.is_none() {
+            return Ok((len, None, None));
+        }
+        let known = reads.iter().position(|r| r.datum == id);
+        let like = known.unwrap_or_else(|| {
+            reads.push(Read { datum: id, access: Access::Whole });
+            reads.len() - 1
+        });
+        Ok((len, dynamic, Some(like)))
     }
 }
 
 struct Host<V, T, F> {
     name: String,
+    /// The input that its output is as long as, where that is only known at run time.
+    like: Option<usize>,
     f: F,
     types: PhantomData<fn(V) -> T>,
 }
@@ -145,7 +161,8 @@ where
         let wrong = || same_type(&self.name);
         let slices = V::slices(&mut inputs.iter().map(|i| buffer(i.slice))).ok_or_else(wrong)?;
         let out = output.get::<T>().ok_or_else(wrong)?;
-        let len = out.len();
+        let len = length(self.like, inputs, out.len());
+        let out = out.get_mut(..len).ok_or_else(wrong)?;
         let run = || pool.install(|| (self.f)(slices, out).check());
         match catch_unwind(AssertUnwindSafe(run)) {
             Ok(Ok(())) => Ok(len),
@@ -153,6 +170,11 @@ where
             Err(panic) => Err(GraphError::Panicked { node: self.name.clone(), message: message(&*panic) }.into()),
         }
     }
+}
+
+/// The length of an output with room for `room` elements.
+pub(super) fn length(like: Option<usize>, inputs: &[Input<'_>], room: usize) -> usize {
+    like.and_then(|k| inputs.get(k)).map_or(room, |input| input.slice.len())
 }
 
 /// The text of a panic.

@@ -31,8 +31,10 @@ mod filter;
 mod fold;
 mod host;
 mod kernels;
+mod lower;
 mod map;
 mod order;
+mod plan;
 mod repeat;
 mod var;
 mod view;
@@ -44,8 +46,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use veda_kernels_ir::ast::Ty;
 
 use crate::array::Array;
-use crate::error::{GraphError, Result};
+use crate::error::Result;
 use crate::kernel::deferred::Variable;
+use crate::kernel::place::Place;
 use crate::kernel::scalar::Scalar;
 use crate::planner::task_graph::{Access, Divisible, Read};
 use crate::planner::{Objective, Work};
@@ -54,7 +57,9 @@ use crate::runtime::graph::op::{Node, Shape};
 use crate::runtime::graph::Store;
 
 pub use fold::Number;
-pub use host::HostResult;
+pub use crate::error::GraphError;
+pub use host::{HostResult, OutputLen};
+pub use plan::{CancelToken, Outputs, Plan, Replay};
 pub use var::{Var, Vars};
 
 /// A graph of kernels over arrays, under construction.
@@ -115,6 +120,10 @@ struct TaskNode {
     divisible: Divisible,
     fusible: bool,
     price: Price,
+    /// Where it must run.
+    place: Option<Place>,
+    /// It runs although nobody wants its output.
+    pinned: bool,
 }
 
 /// How a node is priced.
@@ -353,8 +362,18 @@ impl Graph {
 impl TaskNode {
     /// A node that runs as one and is not priced by a form, unless said otherwise.
     fn new(name: String, node: Node, reads: Vec<Read>) -> TaskNode {
-        let (writes, after) = (Vec::new(), Vec::new());
-        TaskNode { name, node, reads, writes, after, divisible: Divisible::No, fusible: false, price: Price::Form }
+        TaskNode {
+            name,
+            node,
+            reads,
+            writes: Vec::new(),
+            after: Vec::new(),
+            divisible: Divisible::No,
+            fusible: false,
+            price: Price::Form,
+            place: None,
+            pinned: false,
+        }
     }
 }
 
@@ -372,16 +391,4 @@ fn key(parts: &[&str]) -> u64 {
         bytes.push(0);
     }
     veda_kernels_ir::codec::fnv1a(&bytes)
-}
-
-/// The name of a type for errors.
-fn type_name(ty: Ty) -> &'static str {
-    match ty {
-        Ty::F32 => "f32",
-        Ty::U32 => "u32",
-        Ty::I32 => "i32",
-        Ty::Bool => "bool",
-        Ty::Usize => "usize",
-        Ty::Unit => "()",
-    }
 }
