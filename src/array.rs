@@ -8,8 +8,8 @@ use crate::error::{Error, GraphError, Result};
 use crate::kernel::place::Place;
 use crate::kernel::scalar::Scalar;
 use crate::runtime::graph::RunError;
-use crate::runtime::graph::host::HostBuffer;
 use crate::runtime::graph::Store;
+use crate::runtime::graph::host::HostBuffer;
 
 /// An array of `f32`, `u32`, `i32` or `bool` for [graphs](crate::Graph), with a residency: results of a graph may stay on
 /// the device that computed them until somebody looks.

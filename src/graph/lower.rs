@@ -129,8 +129,7 @@ fn cost(
         return Ok(host_cost(key, bytes.saturating_mul(repeat)));
     };
     Ok(match task.place.or(forced) {
-        // A loop's time is not that of one round; only kernels can be forced.
-        Some(place) if repeat == 1 => fixed_cost(model, &work, place),
-        _ => TaskCost::Kernel { work, repeat },
+        Some(place) => fixed_cost(model, &work, repeat, place),
+        None => TaskCost::Kernel { work, repeat },
     })
 }

@@ -36,6 +36,7 @@ mod map;
 mod order;
 mod plan;
 mod repeat;
+mod run;
 mod var;
 mod view;
 
@@ -53,13 +54,14 @@ use crate::kernel::scalar::Scalar;
 use crate::planner::task_graph::{Access, Divisible, Read};
 use crate::planner::{Objective, Work};
 use crate::runtime::Runtime;
-use crate::runtime::graph::op::{Node, Shape};
 use crate::runtime::graph::Store;
+use crate::runtime::graph::op::{Node, Shape};
 
-pub use fold::Number;
 pub use crate::error::GraphError;
+pub use fold::Number;
 pub use host::{HostResult, OutputLen};
 pub use plan::{CancelToken, Outputs, Plan, Replay};
+pub use run::Pending;
 pub use var::{Var, Vars};
 
 /// A graph of kernels over arrays, under construction.
@@ -73,6 +75,8 @@ pub struct Graph {
     values: Vec<Value>,
     tasks: Vec<TaskNode>,
     objective: Objective,
+    /// Plan for many runs.
+    often: bool,
     /// In a loop's body: the arrays of the graph around it.
     outer: Option<Outer>,
 }
@@ -163,6 +167,7 @@ impl Graph {
             values: Vec::new(),
             tasks: Vec::new(),
             objective: Objective::default(),
+            often: false,
             outer: None,
         }
     }
@@ -183,6 +188,12 @@ impl Graph {
     /// Sets what the plan is to be good at; by default the time until everything is done.
     pub fn objective(&mut self, objective: Objective) {
         self.objective = objective;
+    }
+
+    /// The plan will run many times: what it takes to build pipelines once does not count. By default it does, so that a plan
+    /// that runs once may leave a short kernel on the CPU because its pipeline is not built.
+    pub fn for_many_runs(&mut self) {
+        self.often = true;
     }
 
     /// An array that the graph reads. The graph keeps it alive; the elements are not copied.

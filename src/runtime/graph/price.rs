@@ -6,8 +6,8 @@ use std::sync::PoisonError;
 use super::op::{Form, LoopNode, Op, Operand, Shape};
 use crate::error::Result;
 use crate::kernel::place::Place;
-use crate::planner::task_graph::TaskCost;
-use crate::planner::{CostModel, OpCounts, OutputKind, Work};
+use crate::planner::task_graph::{Task, TaskCost};
+use crate::planner::{Bytes, CostModel, OpCounts, OutputKind, PlaceOffer, ProfileSet, Residency, Work};
 use crate::runtime::Runtime;
 
 /// What a host function is taken to need before it has been seen: a call, and its arrays at 4 GB/s.
@@ -46,12 +46,46 @@ impl Runtime {
         Ok(Some(sum(&works)))
     }
 
-    /// The cost model as it is now, with the GPUs in it. Waits for the search for GPUs (50 to 300 ms, once), unless they are
-    /// switched off.
-    pub(crate) fn cost_model(&self) -> CostModel {
+    /// What a plan may use: the cost model as it is now, and the devices. Waits for the search for GPUs (50 to 300 ms, once),
+    /// unless they are switched off. `often`: building pipelines does not count.
+    pub(crate) fn profile_set(&self, often: bool) -> ProfileSet {
+        let mut places = vec![PlaceOffer::idle(Place::Cpu)];
         #[cfg(feature = "gpu")]
-        self.inner.adopt(self.inner.gpus.wait());
-        self.inner.model.read().unwrap_or_else(PoisonError::into_inner).cost.clone()
+        {
+            let found = self.inner.gpus.wait();
+            self.inner.adopt(found);
+            let known = self.inner.shaders.keys();
+            let target = self.inner.preferred();
+            let wanted = |gpu: &u32| target.is_none_or(|place| place == Place::Gpu(*gpu));
+            for (gpu, device) in found.usable().filter(|(gpu, _)| wanted(&gpu.index)) {
+                places.push(PlaceOffer {
+                    place: Place::Gpu(gpu.index),
+                    capacity: Some(device.info().memory_budget),
+                    queued_ns: device.queued().estimated_ns,
+                    software_admitted: true, // only where it is admitted or forced
+                    ready: known.iter().copied().filter(|&key| device.is_ready(key)).collect(),
+                    all_ready: often,
+                });
+            }
+        }
+        let _ = often;
+        let model = self.inner.model.read().unwrap_or_else(PoisonError::into_inner).cost.clone();
+        ProfileSet { model, places }
+    }
+}
+
+/// The expected time of a task of a plan at a place, nanoseconds; `None` where it cannot run there.
+pub(crate) fn expected(model: &CostModel, task: &Task, place: Place) -> Option<u64> {
+    match &task.cost {
+        TaskCost::Kernel { work, repeat } => Some(model.exec(work, place)?.mean_ns.saturating_mul(*repeat)),
+        TaskCost::Host { ns, .. } => (place == Place::Cpu).then_some(*ns),
+        TaskCost::Fixed(times) => times.get(&place).copied(),
+        TaskCost::Staged(work) if place == Place::Cpu => Some(model.exec(work, place)?.mean_ns),
+        TaskCost::Staged(work) => {
+            let host = Bytes { fixed: 0.0, per_element: work.in_bytes };
+            let residency = Residency { host, ..Residency::default() };
+            Some(model.estimate(work, place, &residency, 0, true)?.mean_ns)
+        }
     }
 }
 
@@ -61,9 +95,8 @@ pub(crate) fn host_cost(key: u64, bytes: u64) -> TaskCost {
 }
 
 /// A kernel that may run at one place only.
-pub(crate) fn fixed_cost(model: &CostModel, work: &Work, place: Place) -> TaskCost {
-    let residency = crate::planner::Residency { result_may_stay: true, ..Default::default() };
-    let ns = model.estimate(work, place, &residency, 0, true).map_or(HOST_CALL_NS, |e| e.mean_ns);
+pub(crate) fn fixed_cost(model: &CostModel, work: &Work, repeat: u64, place: Place) -> TaskCost {
+    let ns = model.exec(work, place).map_or(HOST_CALL_NS, |e| e.mean_ns).saturating_mul(repeat);
     TaskCost::Fixed(BTreeMap::from([(place, ns)]))
 }
 
@@ -86,7 +119,6 @@ fn sum(works: &[Work]) -> Work {
         bytes.extend_from_slice(&work.key.to_le_bytes());
     }
     all.key = veda_kernels_ir::codec::fnv1a(&bytes);
-    let [add, mul, div, sqrt, int, int_div, select, cast, load, branch, special] = ops;
-    all.ops = OpCounts { add, mul, div, sqrt, int, int_div, select, cast, load, branch, special };
+    all.ops = OpCounts::from_values(ops);
     all
 }
