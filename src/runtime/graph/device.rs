@@ -10,5 +10,5 @@ pub(super) enum Device {}
 
 /// There is no device memory without the feature `gpu`.
 #[cfg(not(feature = "gpu"))]
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum DeviceBuffer {}
