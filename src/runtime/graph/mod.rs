@@ -3,14 +3,27 @@
 //! See `README.md` beside this file for the states of an array, the rules of the lanes, and what happens when a device is
 //! lost.
 
+mod array;
+mod board;
+mod cpu;
+mod cpu_loop;
+mod cpu_node;
 mod device;
 mod error;
 pub(crate) mod fuse;
 pub(crate) mod host;
+mod intervals;
 pub(crate) mod op;
 pub(crate) mod price;
+mod record;
+mod run;
+mod settle;
 pub(crate) mod span;
+mod steal;
 mod store;
+mod tasks;
 
 pub(crate) use error::{CancelToken, RunError};
+pub(crate) use record::Observed;
+pub(crate) use run::{Replan, RunOptions, RunOutcome, run};
 pub(crate) use store::Store;
