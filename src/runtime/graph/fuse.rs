@@ -266,10 +266,9 @@ mod tests {
         let (x, y) = (HostBuffer::from_vec(xs.to_vec()), HostBuffer::from_vec(ys.to_vec()));
         let out = HostBuffer::zeroed(T::TY, room);
         // SAFETY: nobody else has these buffers.
-        let n = unsafe {
-            let input = |b: &HostBuffer| Input { slice: std::mem::transmute(b.window(0, b.len())), from: base };
-            op.cpu(&Pool::global(), &[input(&x), input(&y)], window, out.window_mut(0, room)).unwrap()
-        };
+        let (x, y, target) = unsafe { (x.window(0, x.len()), y.window(0, y.len()), out.window_mut(0, room)) };
+        let inputs = [x, y].map(|slice| Input { slice, from: base });
+        let n = op.cpu(&Pool::global(), &inputs, window, target).unwrap();
         out.set_len(n);
         out.into_vec().unwrap()
     }
