@@ -10,17 +10,31 @@ mod cpu_loop;
 mod cpu_node;
 mod device;
 mod error;
+#[cfg(feature = "gpu")]
+mod flight;
 pub(crate) mod host;
+#[cfg(feature = "gpu")]
+mod gpu;
+#[cfg(feature = "gpu")]
+mod gpu_loop;
+#[cfg(feature = "gpu")]
+mod gpu_task;
 mod intervals;
 pub(crate) mod op;
 mod record;
+#[cfg(feature = "gpu")]
+mod room;
 mod run;
 mod settle;
 mod steal;
 mod store;
 mod tasks;
 
+#[allow(unused_imports)] // until graphs are built on it
 pub(crate) use error::{CancelToken, RunError};
+#[allow(unused_imports)]
 pub(crate) use record::Observed;
+#[allow(unused_imports)]
 pub(crate) use run::{Replan, RunOptions, RunOutcome, run};
+#[allow(unused_imports)]
 pub(crate) use store::Store;

@@ -39,6 +39,8 @@ pub(super) struct NodeUse {
     pub inputs: Vec<Use>,
     /// What it writes: output elements.
     pub outputs: Vec<Use>,
+    /// The part of its index space; `None`: all.
+    pub window: Option<(usize, usize)>,
 }
 
 /// A task of the plan.
@@ -133,6 +135,7 @@ pub(super) fn trace(
                 node,
                 inputs: source.reads.iter().map(input).collect(),
                 outputs: source.writes.iter().map(output).collect(),
+                window: task.window.map(|(from, to)| (from as usize, to as usize)),
             });
         }
         tasks.push(info(plan, t, nodes));
