@@ -29,7 +29,9 @@ pub(crate) enum RunError {
         source: Error,
     },
     /// An input's only copy was in the memory of a device that was lost.
-    #[error("array `{array}` had its only copy on {device}, which was lost; give it a value again, or keep a copy on the host")]
+    #[error(
+        "array `{array}` had its only copy on {device}, which was lost; give it a value again, or keep a copy on the host"
+    )]
     ArrayLost {
         /// The array's name.
         array: String,

@@ -12,6 +12,7 @@ mod device;
 mod error;
 #[cfg(feature = "gpu")]
 mod flight;
+pub(crate) mod fuse;
 pub(crate) mod host;
 #[cfg(feature = "gpu")]
 mod gpu;
@@ -21,20 +22,18 @@ mod gpu_loop;
 mod gpu_task;
 mod intervals;
 pub(crate) mod op;
+pub(crate) mod price;
 mod record;
 #[cfg(feature = "gpu")]
 mod room;
 mod run;
 mod settle;
+pub(crate) mod span;
 mod steal;
 mod store;
 mod tasks;
 
-#[allow(unused_imports)] // until graphs are built on it
 pub(crate) use error::{CancelToken, RunError};
-#[allow(unused_imports)]
 pub(crate) use record::Observed;
-#[allow(unused_imports)]
 pub(crate) use run::{Replan, RunOptions, RunOutcome, run};
-#[allow(unused_imports)]
 pub(crate) use store::Store;

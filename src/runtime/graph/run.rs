@@ -191,7 +191,7 @@ fn adopt(array: &mut Array, store: &Arc<Store>) -> Result<(), RunError> {
 }
 
 /// The devices of the plan that are open; tasks of others go to the CPU.
-#[cfg_attr(not(feature = "gpu"), allow(unused_variables))]
+#[cfg_attr(not(feature = "gpu"), allow(unused_variables, unused_mut))]
 fn devices(
     runtime: &Runtime,
     traced: &mut Traced,
