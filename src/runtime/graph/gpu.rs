@@ -196,7 +196,7 @@ impl<'a> GpuLane<'a> {
         let mut forms = Vec::new();
         for node in &self.shared.tasks[t].nodes {
             let shapes: Vec<Shape> = node.inputs.iter().map(|u| program.arrays[u.array].shape).collect();
-            match &program.nodes[node.node] {
+            match &node.code {
                 Node::Op(op) => forms.push(ready(self.shared, self, op.as_ref(), &shapes)?),
                 Node::Staged(_) => {}
                 Node::Loop(body) => forms.extend(self.loop_forms(body, &shapes)?),
@@ -326,7 +326,7 @@ impl<'a> GpuLane<'a> {
     /// Whether this lane could take another one's task now.
     fn could(&self, board: &Board, t: TaskId) -> bool {
         let tasks = &self.shared.tasks[t];
-        let ops = tasks.nodes.iter().all(|n| matches!(self.shared.program.nodes[n.node], Node::Op(_)));
+        let ops = tasks.nodes.iter().all(|n| matches!(n.code, Node::Op(_)));
         ops && self.shared.preceded(board, t, Some(self.gpu))
             && tasks.reads.iter().all(|u| board.arrays[u.array].within_reach(self.gpu, u))
             && self.forms(t).is_ok_and(|forms| {
@@ -336,7 +336,7 @@ impl<'a> GpuLane<'a> {
     }
 
     fn staged(&self, t: TaskId) -> bool {
-        self.shared.tasks[t].nodes.iter().any(|n| matches!(self.shared.program.nodes[n.node], Node::Staged(_)))
+        self.shared.tasks[t].nodes.iter().any(|n| matches!(n.code, Node::Staged(_)))
     }
 
     /// Whether a range is here, but in several buffers although it is to be one.
@@ -403,7 +403,7 @@ impl<'a> GpuLane<'a> {
             return self.staged_task(t);
         }
         let nodes = &self.shared.tasks[t].nodes;
-        if let Some((node, body)) = nodes.iter().find_map(|n| match &self.shared.program.nodes[n.node] {
+        if let Some((node, body)) = nodes.iter().find_map(|n| match &n.code {
             Node::Loop(body) => Some((n, Arc::clone(body))),
             _ => None,
         }) {

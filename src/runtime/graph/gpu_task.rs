@@ -101,7 +101,7 @@ impl GpuLane<'_> {
         let mut locals: BTreeMap<DatumId, Slice> = BTreeMap::new();
         let mut counts: Vec<(DatumId, DeviceBuffer)> = Vec::new();
         for node in &task.nodes {
-            let Node::Op(op) = &self.shared.program.nodes[node.node] else {
+            let Node::Op(op) = &node.code else {
                 return Err(Trouble::Cpu("it cannot be merged".into()));
             };
             let shape = |u: &Use| match locals.get(&u.array) {

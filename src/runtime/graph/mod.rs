@@ -37,3 +37,8 @@ pub(crate) use error::{CancelToken, RunError};
 pub(crate) use record::Observed;
 pub(crate) use run::{Replan, RunOptions, RunOutcome, run};
 pub(crate) use store::Store;
+
+#[cfg(test)]
+mod test_ops;
+#[cfg(test)]
+mod tests;
