@@ -10,12 +10,22 @@ mod cpu_loop;
 mod cpu_node;
 mod device;
 mod error;
+#[cfg(feature = "gpu")]
+mod flight;
 pub(crate) mod fuse;
 pub(crate) mod host;
+#[cfg(feature = "gpu")]
+mod gpu;
+#[cfg(feature = "gpu")]
+mod gpu_loop;
+#[cfg(feature = "gpu")]
+mod gpu_task;
 mod intervals;
 pub(crate) mod op;
 pub(crate) mod price;
 mod record;
+#[cfg(feature = "gpu")]
+mod room;
 mod run;
 mod settle;
 pub(crate) mod span;
@@ -27,3 +37,8 @@ pub(crate) use error::{CancelToken, RunError};
 pub(crate) use record::Observed;
 pub(crate) use run::{Replan, RunOptions, RunOutcome, run};
 pub(crate) use store::Store;
+
+#[cfg(test)]
+mod test_ops;
+#[cfg(test)]
+mod tests;

@@ -101,7 +101,7 @@ pub(crate) fn run(
         let now = shared.now();
         let Board { arrays: after, record: seen, .. } = shared.into_board();
         (arrays, record) = (after, seen);
-        remember(&arrays);
+        remember(runtime, &arrays);
         match halt {
             None => return Ok(outcome(runtime, &arrays, record, replans)),
             Some(Halt::Lost(gpu)) => {
@@ -191,7 +191,7 @@ fn adopt(array: &mut Array, store: &Arc<Store>) -> Result<(), RunError> {
 }
 
 /// The devices of the plan that are open; tasks of others go to the CPU.
-#[cfg_attr(not(feature = "gpu"), allow(unused_variables))]
+#[cfg_attr(not(feature = "gpu"), allow(unused_variables, unused_mut))]
 fn devices(
     runtime: &Runtime,
     traced: &mut Traced,
@@ -280,12 +280,15 @@ fn finished_nodes(shared: &Shared<'_>, origins: &[TaskId]) -> BTreeSet<TaskId> {
 }
 
 /// Keeps copies that the run made of its inputs.
-fn remember(arrays: &[Array]) {
+#[cfg_attr(not(feature = "gpu"), allow(unused_variables))]
+fn remember(runtime: &Runtime, arrays: &[Array]) {
     for array in arrays {
         let Some(store) = &array.store else { continue };
         if let Some(host) = array.host.as_ref().filter(|_| array.on_host(&Use { array: 0, window: None })) {
             store.remember_host(Arc::clone(host));
         }
+        #[cfg(feature = "gpu")]
+        super::gpu::remember(runtime, array, store);
     }
 }
 

@@ -63,13 +63,13 @@ fn search(shared: &Shared<'_>, board: &mut Board, to: Place, can: &dyn Fn(&Board
     'lanes: for (&from, steps) in board.lanes.iter().filter(|(place, _)| **place != to) {
         for (i, &Step { what, end_ns, .. }) in steps.iter().enumerate() {
             let What::Run(t) = what else { continue };
-            if board.tasks[t] != Progress::Waiting || !can(board, t) {
+            if board.tasks[t] != Progress::Waiting {
                 continue;
             }
             let building = board.building.contains(&t);
             let late = late_at(shared, end_ns);
             let waited = if building { now } else { now.saturating_sub(end_ns) };
-            if (building || late.is_some_and(|at| now > at)) && pays(shared, t, from, to, waited) {
+            if (building || late.is_some_and(|at| now > at)) && pays(shared, t, from, to, waited) && can(board, t) {
                 found = Some((from, i, t, building));
                 break 'lanes;
             }
