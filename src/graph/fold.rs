@@ -34,6 +34,11 @@ const ROWS: usize = TILE_LEN / LANES;
 /// A scalar that can be added up and compared: f32, u32, i32.
 ///
 /// Nobody but veda implements it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be added up or compared in a graph",
+    label = "expected elements of type `f32`, `u32` or `i32`",
+    note = "for `bool` there are `count`, `any` and `all`"
+)]
 pub trait Number: Scalar {
     #[doc(hidden)]
     fn combine(operator: Operator, a: Self, b: Self) -> Self;
@@ -376,21 +381,7 @@ fn fill_tiles<F: Fold>(pool: &Pool, fold: &F, xs: &[F::Item], out: &mut [F::Acc]
     });
 }
 
-/// Documents and defines reductions of numbers.
-macro_rules! numbers {
-    ($($(#[$doc:meta])* $name:ident $operator:ident;)*) => {
-        impl Graph {
-            $($(#[$doc])*
-            ///
-            /// # Errors
-            /// [`GraphError::ForeignVar`](crate::error::GraphError::ForeignVar).
-            pub fn $name<T: Number>(&mut self, of: &Var<T>) -> Result<Var<T>> {
-                self.fold(of, Builtin::<T>::new(Operator::$operator))
-            })*
-        }
-    };
-}
-numbers! {
+impl Graph {
     /// The sum of an array, as an array of one element. Integers wrap. Floats are added in a fixed order: the same bits on
     /// every device.
     ///
@@ -403,15 +394,38 @@ numbers! {
     /// assert_eq!(g.plan()?.run()?.get(&sum)?.to_vec()?, [1500.0]);
     /// # Ok::<(), veda::Error>(())
     /// ```
-    sum Sum;
-    /// The product of an array, as an array of one element. Integers wrap.
-    product Product;
+    ///
+    /// # Errors
+    /// [`GraphError::ForeignVar`](crate::error::GraphError::ForeignVar).
+    pub fn sum<T: Number>(&mut self, of: &Var<T>) -> Result<Var<T>> {
+        self.fold(of, Builtin::new(Operator::Sum))
+    }
+
+    /// The product of an array, as an array of one element. Integers wrap. See [`sum`](Self::sum).
+    ///
+    /// # Errors
+    /// [`GraphError::ForeignVar`](crate::error::GraphError::ForeignVar).
+    pub fn product<T: Number>(&mut self, of: &Var<T>) -> Result<Var<T>> {
+        self.fold(of, Builtin::new(Operator::Product))
+    }
+
     /// The smallest element, as an array of one element; of nothing, the largest value that there is (infinity). NaNs are
-    /// passed over, as by [`f32::min`].
-    min Min;
+    /// passed over, as by [`f32::min`]. See [`sum`](Self::sum).
+    ///
+    /// # Errors
+    /// [`GraphError::ForeignVar`](crate::error::GraphError::ForeignVar).
+    pub fn min<T: Number>(&mut self, of: &Var<T>) -> Result<Var<T>> {
+        self.fold(of, Builtin::new(Operator::Min))
+    }
+
     /// The largest element, as an array of one element; of nothing, the smallest value that there is (minus infinity).
-    /// NaNs are passed over, as by [`f32::max`].
-    max Max;
+    /// NaNs are passed over, as by [`f32::max`]. See [`sum`](Self::sum).
+    ///
+    /// # Errors
+    /// [`GraphError::ForeignVar`](crate::error::GraphError::ForeignVar).
+    pub fn max<T: Number>(&mut self, of: &Var<T>) -> Result<Var<T>> {
+        self.fold(of, Builtin::new(Operator::Max))
+    }
 }
 
 impl Graph {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use veda_kernels_ir::ast::Ty;
 
-use super::host::{HostBuffer, HostSlice, HostSliceMut, stride};
+use super::host::{HostBuffer, HostSliceMut};
 use super::op::{Form, Input, Op, Shape};
 use super::span::BLOCK;
 use crate::error::{Error, Result};
@@ -133,7 +133,7 @@ impl Op for Fused {
 
     fn form(&self, inputs: &[Shape]) -> Result<Option<Form>> {
         let n = inputs.first().map_or(0, |i| i.len);
-        let mut buffers: Vec<Buffer<'static>> = inputs.iter().map(|i| Buffer::absent(i.ty, i.len, false)).collect();
+        let buffers: Vec<Buffer<'static>> = inputs.iter().map(|i| Buffer::absent(i.ty, i.len, false)).collect();
         let mut stages: Vec<Stage> = Vec::new();
         let mut results: Vec<Operand> = Vec::new();
         let mut end = None;
@@ -152,7 +152,6 @@ impl Op for Fused {
             end = Some((form.terminal, form.pipe.space));
         }
         let (Some((terminal, space)), Some(result)) = (end, results.pop()) else { return Ok(None) };
-        buffers.shrink_to_fit();
         Ok(Some(Form { pipe: Pipe { buffers, stages, result, space }, terminal }))
     }
 
