@@ -275,7 +275,7 @@ fn views_names_and_other_types() {
     g.output(&x);
     let plan = g.plan().unwrap();
     let explanation = plan.explain();
-    assert_eq!(explanation.nodes.len(), 4, "{explanation}");
+    assert_eq!(explanation.nodes.len(), 3, "{explanation}");
     assert!(plan.schedule().contains("some flags") || plan.schedule().contains("[30..35]"), "{}", plan.schedule());
     let out = plan.run().unwrap();
     assert_eq!(out.get(&some).unwrap().to_vec().unwrap(), [true, false, false, true, false]);
