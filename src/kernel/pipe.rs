@@ -38,6 +38,13 @@ impl<'a> Buffer<'a> {
         Buffer { ptr: std::ptr::null(), len, ty, whole, lifetime: PhantomData }
     }
 
+    /// The elements; `None` if the type is another one, or the buffer is [absent](Self::absent).
+    pub fn elements<T: Scalar>(&self) -> Option<&'a [T]> {
+        // SAFETY: `ptr` comes from a slice of `len` elements of this type that lives for 'a.
+        (T::TY == self.ty && !self.ptr.is_null())
+            .then(|| unsafe { std::slice::from_raw_parts(self.ptr.cast::<T>(), self.len) })
+    }
+
     /// Bytes per element in host memory.
     pub fn host_stride(&self) -> usize {
         if self.ty == Ty::Bool { 1 } else { 4 }
@@ -127,6 +134,13 @@ impl<'a> PipeBuilder<'a> {
     pub fn whole<T: Scalar>(&mut self, slice: &'a [T]) -> Operand {
         self.buffers.push(Buffer::new(slice, true));
         Operand::Whole(self.buffers.len() - 1)
+    }
+
+    /// Adds a buffer of which only type and length are known.
+    pub fn absent(&mut self, ty: Ty, len: usize, whole: bool) -> Operand {
+        self.buffers.push(Buffer::absent(ty, len, whole));
+        let k = self.buffers.len() - 1;
+        if whole { Operand::Whole(k) } else { Operand::Element(k) }
     }
 
     /// The buffers added so far.

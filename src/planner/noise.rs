@@ -31,6 +31,11 @@ impl Noise {
         self.by_magnitude[magnitude(ns)].0
     }
 
+    /// The standard deviations, shortest calls first.
+    pub fn levels(&self) -> impl Iterator<Item = f64> {
+        self.by_magnitude.iter().map(|m| m.0)
+    }
+
     /// Takes in whether a call of about this time fell into its interval. Its kernel must have been seen before, or its
     /// error is the model's and not the scatter.
     pub fn observe(&mut self, ns: u64, covered: bool) {

@@ -174,6 +174,16 @@ impl<'a> HostSlice<'a> {
         (T::TY == self.ty).then(|| unsafe { std::slice::from_raw_parts(self.ptr.cast::<T>(), self.len) })
     }
 
+    /// The elements `from..to` of the window.
+    ///
+    /// # Panics
+    /// If they are out of bounds.
+    pub(crate) fn part(self, from: usize, to: usize) -> HostSlice<'a> {
+        assert!(from <= to && to <= self.len);
+        // SAFETY: in bounds.
+        HostSlice { ptr: unsafe { self.ptr.add(from * stride(self.ty)) }, len: to - from, ..self }
+    }
+
     /// Its bytes as host memory has them (bool: 1 byte each).
     pub(crate) fn bytes(self) -> &'a [u8] {
         // SAFETY: as above; scalars have no padding.
@@ -210,6 +220,19 @@ impl<'a> HostSliceMut<'a> {
         (T::TY == self.ty).then(|| unsafe { std::slice::from_raw_parts_mut(self.ptr.cast::<T>(), self.len) })
     }
 
+    /// Copies elements of the same type in, as many as both have.
+    pub(crate) fn copy_elements(self, from: HostSlice<'_>) {
+        debug_assert_eq!(self.ty, from.ty);
+        let bytes = self.len.min(from.len) * stride(self.ty);
+        // SAFETY: both have so many bytes, and the borrow is exclusive, so they do not overlap.
+        unsafe { std::ptr::copy_nonoverlapping(from.ptr, self.ptr, bytes) };
+    }
+
+    /// The window for several tasks that write disjoint parts.
+    pub(crate) fn shared(self) -> SharedSliceMut<'a> {
+        SharedSliceMut(self)
+    }
+
     /// Copies device words (4 bytes per element) in.
     ///
     /// # Panics
@@ -230,5 +253,28 @@ impl<'a> HostSliceMut<'a> {
     /// Elements.
     pub(crate) fn len(&self) -> usize {
         self.len
+    }
+}
+
+/// A window that several tasks write.
+#[derive(Debug)]
+pub(crate) struct SharedSliceMut<'a>(HostSliceMut<'a>);
+
+// SAFETY: `part` is unsafe and asks for disjoint parts.
+unsafe impl Sync for SharedSliceMut<'_> {}
+
+impl SharedSliceMut<'_> {
+    /// The elements `from..to` of the window.
+    ///
+    /// # Safety
+    /// No other part that lives overlaps.
+    ///
+    /// # Panics
+    /// If they are out of bounds.
+    pub(crate) unsafe fn part(&self, from: usize, to: usize) -> HostSliceMut<'_> {
+        assert!(from <= to && to <= self.0.len);
+        // SAFETY: in bounds.
+        let ptr = unsafe { self.0.ptr.add(from * stride(self.0.ty)) };
+        HostSliceMut { ptr, len: to - from, ty: self.0.ty, lifetime: std::marker::PhantomData }
     }
 }

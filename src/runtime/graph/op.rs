@@ -135,6 +135,16 @@ pub(crate) enum Count {
     },
 }
 
+impl Count {
+    /// The most rounds that there can be.
+    pub(crate) fn most(&self) -> u64 {
+        match *self {
+            Count::Times(n) => n,
+            Count::While { at_most, .. } => at_most,
+        }
+    }
+}
+
 /// An array of a graph: a task's output or an input.
 #[derive(Clone, Debug)]
 pub(crate) struct ArraySpec {
