@@ -292,6 +292,10 @@ impl<'a> GpuLane<'a> {
             }
             return job;
         }
+        // A task of this lane may need on the host what this GPU has.
+        if board.requests.get(&self.gpu).is_some_and(|line| !line.is_empty()) {
+            return Job::Again;
+        }
         if self.shared.finished(board) {
             self.shared.changed(board);
             return Job::End;
@@ -450,10 +454,7 @@ impl<'a> GpuLane<'a> {
     fn download<'b>(&'b self, mut board: MutexGuard<'b, Board>, parts: &[Use]) -> Result<MutexGuard<'b, Board>, Trouble> {
         for u in parts {
             for _ in 0..ATTEMPTS {
-                let mut list = List::default();
-                let (from, to) = board.arrays[u.array].range(u.window);
-                self.fetch(&mut board, &mut list, u.array, (from, to));
-                match self.fly(board, list, Trip { copies: Some((Lane::Download(self.gpu), u.array)), ..Trip::default() }) {
+                match self.bring_in_parts(board, u) {
                     Ok(next) => {
                         board = next;
                         break;
