@@ -290,6 +290,10 @@ impl<'a> GpuLane<'a> {
             }
             return job;
         }
+        // A task of this lane may need on the host what this GPU has.
+        if board.requests.get(&self.gpu).is_some_and(|line| !line.is_empty()) {
+            return Job::Again;
+        }
         if self.shared.finished(board) {
             self.shared.changed(board);
             return Job::End;
@@ -452,14 +456,7 @@ impl<'a> GpuLane<'a> {
     ) -> Result<MutexGuard<'b, Board>, Trouble> {
         for u in parts {
             for _ in 0..ATTEMPTS {
-                let mut list = List::default();
-                let (from, to) = board.arrays[u.array].range(u.window);
-                self.fetch(&mut board, &mut list, u.array, (from, to));
-                match self.fly(
-                    board,
-                    list,
-                    Trip { copies: Some((Lane::Download(self.gpu), u.array)), ..Trip::default() },
-                ) {
+                match self.bring_in_parts(board, u) {
                     Ok(next) => {
                         board = next;
                         break;
