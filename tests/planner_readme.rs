@@ -1,9 +1,13 @@
-//! The worked example of `src/planner/README.md`.
+//! The worked examples of `src/planner/README.md`.
 
 use std::path::Path;
 
 use veda::gpu::{OpCounts, Place};
-use veda::planner::{Bytes, Candidate, CostModel, Profile, Residency, Work, decide};
+use veda::planner::planning::plan;
+use veda::planner::task_graph::{Access, Datum, Divisible, Read, Task, TaskCost, TaskGraph};
+use veda::planner::{
+    Bytes, Candidate, CostModel, DataResidency, Objective, Profile, ProfileSet, Residency, Work, decide,
+};
 
 #[test]
 fn the_worked_example_is_right() {
@@ -31,4 +35,59 @@ fn the_worked_example_is_right() {
     assert_eq!(light.place, Place::Cpu);
     assert!(light.estimate(Place::Cpu).unwrap().mean_ns < 20_000, "{light:?}");
     assert_eq!(light.flip.unwrap().gpu_from, None);
+}
+
+#[test]
+fn the_worked_example_of_a_graph_is_right() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/profiles/discrete-pcie.json");
+    let set = ProfileSet::from_profile(&Profile::load(&path).unwrap());
+    let n = 4 << 20;
+    let datum = |name: &str, wanted| Datum { name: name.into(), bytes: 4 * n, elements: n, wanted, piece: None };
+    let stage = |key: u64, from: usize| Task {
+        name: format!("stage {key}"),
+        cost: TaskCost::Kernel {
+            work: Work {
+                key,
+                elements: n,
+                groups: n / 4096,
+                ops: OpCounts { add: 500.0, mul: 500.0, ..OpCounts::default() },
+                in_bytes: 4.0,
+                out_bytes: 4.0,
+                ..Work::default()
+            },
+            repeat: 1,
+        },
+        reads: vec![Read { datum: from, access: Access::Elements }],
+        writes: vec![from + 1],
+        after: vec![],
+        divisible: Divisible::By { grain: 4096, per_output: 1 },
+        fusible: true,
+        origin: vec![],
+        window: None,
+    };
+    let graph = TaskGraph {
+        data: vec![datum("photograph", None), datum("between", None), datum("picture", Some(Place::Cpu))],
+        tasks: vec![stage(1, 0), stage(2, 1)],
+    };
+    let residency = DataResidency::host(&graph);
+    let plan = plan(&graph, &set, &residency, &Objective::default(), 1).unwrap();
+    let us = |ns: u64| ns / 1_000;
+    let transfer = |from, to| us(set.model.transfer(from, to, 4 * n).unwrap().mean_ns);
+    let TaskCost::Kernel { work, .. } = &graph.tasks[0].cost else { panic!() };
+    let exec = |place| us(set.model.exec(work, place).unwrap().mean_ns);
+    println!(
+        "{} {} {} {}",
+        transfer(Place::Cpu, Place::Gpu(0)),
+        exec(Place::Gpu(0)),
+        transfer(Place::Gpu(0), Place::Cpu),
+        exec(Place::Cpu)
+    );
+    println!("{:#?}", plan.candidates);
+    for span in &plan.timeline.spans {
+        println!("{} {} {} {}", span.lane, span.label, us(span.start_ns), us(span.end_ns));
+    }
+    println!(
+        "{}",
+        veda::planner::GraphExplanation::new(&plan, &graph, &set, &residency, &Objective::default(), 1).unwrap()
+    );
 }

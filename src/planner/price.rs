@@ -68,7 +68,19 @@ pub fn price(
         debug_assert_eq!(job.writes, task.writes);
         priced.instance.tasks.push(job);
     }
+    drop_slack_limits(&mut priced.instance);
     Ok(priced)
+}
+
+/// Takes away limits that even all data and all scratch space together do not reach: simulations need not look at them.
+fn drop_slack_limits(instance: &mut Instance) {
+    let data: u64 = instance.data.iter().map(|d| d.bytes).fold(0, u64::saturating_add);
+    let scratch = |job: &Job| job.options.iter().flatten().map(|run| run.scratch).max().unwrap_or(0);
+    let most = instance.tasks.iter().map(scratch).max().unwrap_or(0);
+    let all = data.saturating_add(most.saturating_mul(instance.processors.len() as u64));
+    for memory in &mut instance.memories {
+        memory.capacity = memory.capacity.filter(|&limit| limit < all);
+    }
 }
 
 /// Processors, memories and links. Every GPU has one engine each way.

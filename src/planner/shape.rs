@@ -8,7 +8,7 @@ use super::price::Priced;
 use super::profile::DeviceKind;
 use super::profile_set::ProfileSet;
 use super::rewrite::index_space;
-use super::task_graph::{Access, DataResidency, DatumId, TaskCost, TaskGraph, TaskId};
+use super::task_graph::{Access, DataResidency, DatumId, Task, TaskCost, TaskGraph, TaskId};
 use super::work::Place;
 
 /// Sizes at which a chain is priced: `n * j / POINTS`.
@@ -239,6 +239,10 @@ fn price(
         let access = inputs.entry(read.datum).or_insert(read.access);
         *access = if read.access == Access::Whole { read.access } else { *access };
     }
+    // What host functions read comes down too.
+    let host = |t: &Task| matches!(t.cost, TaskCost::Host { .. });
+    let down: BTreeSet<DatumId> =
+        graph.tasks.iter().filter(|t| host(t)).flat_map(|t| t.reads.iter().map(|r| r.datum)).collect();
     let share = |bytes: u64, j: usize| (u128::from(bytes) * j as u128 / POINTS as u128) as u64;
     let copy =
         |from: Place, to: Place, bytes: u64| set.model.transfer(from, to, bytes).map_or(0.0, |e| e.mean_ns as f64);
@@ -253,7 +257,8 @@ fn price(
             }
         }
         for &d in &written {
-            if let Some(to) = graph.data[d].wanted.filter(|&to| to != place) {
+            let to = graph.data[d].wanted.or(down.contains(&d).then_some(Place::Cpu));
+            if let Some(to) = to.filter(|&to| to != place) {
                 point[2] += copy(place, to, share(graph.data[d].bytes, j));
             }
         }

@@ -2,17 +2,23 @@
 
 /// Busy times of a unit that does one thing at a time: disjoint, ascending; touching ones are merged, which keeps the
 /// list short where work follows work.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Lane {
     busy: Vec<(u64, u64)>,
 }
 
-impl Lane {
-    /// Nothing is booked.
-    pub(super) fn clear(&mut self) {
-        self.busy.clear();
+impl Clone for Lane {
+    fn clone(&self) -> Lane {
+        Lane { busy: self.busy.clone() }
     }
 
+    // Keeps the buffer, which a derived one does not.
+    fn clone_from(&mut self, source: &Lane) {
+        self.busy.clone_from(&source.busy);
+    }
+}
+
+impl Lane {
     /// The earliest start, not before `ready`, of a gap of `ns`. Amortised constant where requests come in the order of
     /// time: it looks from the end first.
     pub(super) fn fit(&self, ready: u64, ns: u64) -> u64 {

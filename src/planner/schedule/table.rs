@@ -209,6 +209,13 @@ impl Table {
         row.iter().map(|c| c.ns).filter(|&ns| ns != NONE).min().unwrap_or(0)
     }
 
+    /// No schedule is shorter: the longest path and the mean load, on the fastest processors and without copies.
+    pub(super) fn bound(&self) -> u64 {
+        let path = (0..self.tasks).map(|t| self.least(t) + self.tail[t]).max().unwrap_or(0);
+        let work: u64 = (0..self.tasks).map(|t| self.least(t)).sum();
+        path.max(work.div_ceil(self.processors.max(1) as u64))
+    }
+
     pub(super) fn copy(&self, datum: usize, link: usize) -> u64 {
         self.copy_ns[datum * self.links.len() + link]
     }
