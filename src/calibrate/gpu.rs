@@ -322,7 +322,7 @@ impl Bench {
                 (keys::UPLOAD.to_owned(), transfer(&p.upload)),
                 (keys::DOWNLOAD.to_owned(), transfer(&p.download)),
                 (keys::STREAM.to_owned(), stream),
-                ("reduce".to_owned(), passes(&p.reduce)),
+                (keys::REDUCE.to_owned(), passes(&p.reduce)),
                 (keys::GATHER.to_owned(), passes(&p.gather)),
             ]),
             op_rates,

@@ -216,7 +216,7 @@ fn title(key: &str) -> &str {
         keys::GATHER => "Random gather",
         keys::UPLOAD => "Host to device",
         keys::DOWNLOAD => "Device to host",
-        "reduce" => "Reduction",
+        keys::REDUCE => "Reduction",
         other => other,
     }
 }
