@@ -12,10 +12,15 @@
 
 pub mod check;
 mod cpu;
+mod cpu_costs;
 pub mod examples;
+pub mod fit;
 #[cfg(feature = "gpu")]
 mod gpu;
+#[cfg(feature = "gpu")]
+mod gpu_costs;
 pub mod host;
+pub mod names;
 mod ops;
 mod plan;
 pub mod report;
@@ -214,7 +219,7 @@ mod tests {
     #[test]
     fn shaders_are_valid_and_have_every_entry() {
         let ops = OpCounts::NAMES.map(|name| format!("op_{name}"));
-        let primitives = ["idle", "stream", "reduce", "gather"].map(str::to_owned);
+        let primitives = ["idle", "stream", "reduce", "gather", "mixed"].map(str::to_owned);
         let examples = EXAMPLES.map(|e| e.name.to_owned());
         let files = [
             (include_str!("calibrate.wgsl"), primitives.into_iter().chain(ops).collect::<Vec<_>>()),
