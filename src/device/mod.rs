@@ -37,17 +37,23 @@
 
 mod adapter;
 pub mod budget;
+mod buffer;
+mod commands;
 mod counters;
 mod error;
 pub(crate) mod exit;
 mod job;
+mod list;
 mod open;
+mod pending;
 mod pipelines;
 mod poll;
 mod pool;
+mod record;
 mod run;
 mod staging;
 mod submit;
+mod ticket;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -55,11 +61,15 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 pub use adapter::{Adapters, Backend, Capabilities, DeviceInfo, DeviceLimits, Kind};
+pub use buffer::DeviceBuffer;
+pub use commands::{BufferBinding, Command};
 pub use counters::DeviceCounters;
 pub use error::DeviceError;
 pub use job::{Binding, Job, Pass, Read, Shader, Slot, Timing};
 pub use open::Options;
+pub use pending::Pending;
 pub use pipelines::PipelineState;
+pub use ticket::Times;
 
 /// What the threads of a device share.
 #[derive(Debug)]
@@ -103,7 +113,7 @@ impl Shared {
 /// Work that was handed to a device and is not done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Queued {
-    /// Calls of [`Device::run`] in progress.
+    /// Calls of [`Device::run`] in progress, and lists of [`Device::submit`] that are not done.
     pub jobs: usize,
     /// The sum of their `predicted_ns`.
     pub estimated_ns: u64,
@@ -122,15 +132,51 @@ impl Device {
     /// Runs a job and hands each output that is to be read to `read`, in the order of the bindings, with its index.
     ///
     /// Blocks the calling thread: for the shader's pipelines where they are not ready (see [`Device::prepare`]), for
-    /// memory that other jobs hold, and for the device. The bytes are mapped memory: copy them, do not compute on them
+    /// memory that jobs and command lists in progress have, and for the device. The bytes are mapped memory: copy them, do not compute on them
     /// twice. A panic in `read` unwinds out of this call and harms nobody else.
     ///
     /// # Errors
     /// [`DeviceError::Validation`] and [`DeviceError::TooLarge`] before anything is done, [`DeviceError::Shader`] where
-    /// the shader is rejected, [`DeviceError::OutOfBudget`] where the job alone is too large for the budget,
-    /// [`DeviceError::OutOfMemory`], [`DeviceError::Lost`]. After an error nothing was read, or part of it.
+    /// the shader is rejected, [`DeviceError::OutOfBudget`] where the job is too large for the budget beside what
+    /// [`DeviceBuffer`]s and unread downloads hold, [`DeviceError::OutOfMemory`], [`DeviceError::Lost`]. After an error nothing was read, or part of it.
     pub fn run(&self, job: &Job<'_>, read: &mut dyn FnMut(usize, &[u8])) -> Result<Timing, DeviceError> {
         run::run(&self.shared, job, read)
+    }
+
+    /// Takes memory out of the budget until the last clone of the buffer is dropped. Its contents are unspecified: zeros,
+    /// or earlier data.
+    ///
+    /// Never waits for other work, since its caller may hold memory that the others wait for. Free buffers of the pool
+    /// are given back for it. Costs about a microsecond where the pool has a buffer of the size, else the driver's
+    /// allocation.
+    ///
+    /// # Errors
+    /// [`DeviceError::OutOfBudget`] where it does not fit now, [`DeviceError::TooLarge`] above the largest buffer,
+    /// [`DeviceError::OutOfMemory`], [`DeviceError::Lost`].
+    pub fn allocate(&self, bytes: u64) -> Result<DeviceBuffer, DeviceError> {
+        buffer::allocate(&self.shared, bytes)
+    }
+
+    /// Bytes of the budget that are not in use now. An allocation may need a quarter more than its size, at least 256.
+    pub fn available(&self) -> u64 {
+        self.shared.pool.available()
+    }
+
+    /// Hands over commands. They run in order, after every list that this device was handed before; each sees what the
+    /// earlier ones wrote. `predicted_ns` is what the caller expects them to take, 0 where unknown.
+    ///
+    /// Does not wait for the device, with three exceptions: pipelines that are not ready (see [`Device::prepare`]);
+    /// staging memory, where jobs and lists in progress have it; and lists that upload more than 256 MiB and an eighth
+    /// of the budget, of which an earlier part must be done. Uploads are copied before it returns. A list that uploads
+    /// more than 64 MiB (less in a small budget) is handed over in parts, between which lists of other threads may run.
+    ///
+    /// # Errors
+    /// [`DeviceError::Validation`] and [`DeviceError::TooLarge`] before anything is done; [`DeviceError::Shader`];
+    /// [`DeviceError::OutOfBudget`] where staging does not fit beside what is held, however it is cut;
+    /// [`DeviceError::OutOfMemory`]; [`DeviceError::Lost`]. After the last three the first parts of a list with more
+    /// than one may run. What the driver refuses later is reported by the [`Pending`]; lists behind it run.
+    pub fn submit(&self, commands: &[Command<'_>], predicted_ns: u64) -> Result<Pending, DeviceError> {
+        record::submit(&self.shared, commands, predicted_ns)
     }
 
     /// Starts compiling a shader in the background unless that was done, and says how far it is.
@@ -158,7 +204,8 @@ impl Device {
 
     /// What it has done so far.
     pub fn counters(&self) -> DeviceCounters {
-        self.shared.counters.snapshot(self.shared.pool.live_bytes(), self.is_lost())
+        let pool = &self.shared.pool;
+        self.shared.counters.snapshot(pool.live_bytes(), pool.held_bytes(), self.is_lost())
     }
 
     /// Gives all free buffers back to the driver. Happens by itself after 10 seconds without work.
