@@ -64,8 +64,21 @@ pub enum Kind {
     Time,
     /// Operations per microsecond: compared by ratio, more is faster.
     Rate,
+    /// Watts: compared by ratio.
+    Power,
     /// 0 to 1: compared by difference.
     Share,
+}
+
+impl Kind {
+    /// Of a scalar, by its name.
+    fn of(scalar: &str) -> Self {
+        match scalar {
+            s if s.ends_with("_us") => Self::Time,
+            s if s.ends_with("_watts") => Self::Power,
+            _ => Self::Share,
+        }
+    }
 }
 
 /// One number of both profiles.
@@ -86,11 +99,11 @@ pub struct Row {
 }
 
 impl Row {
-    /// b / a; for a share b − a. `None` where a time or rate is zero.
+    /// b / a; for a share b − a. `None` where something else than a share is zero.
     pub fn change(&self) -> Option<f64> {
         match self.kind {
             Kind::Share => Some(self.b - self.a),
-            Kind::Time | Kind::Rate => (self.a > 0.0 && self.b > 0.0).then(|| self.b / self.a),
+            _ => (self.a > 0.0 && self.b > 0.0).then(|| self.b / self.a),
         }
     }
 }
@@ -180,7 +193,7 @@ fn device(a: &DeviceProfile, b: &DeviceProfile, scatter: f64) -> Device {
     let mut rows = Vec::new();
     for (name, s) in &a.scalars {
         if let Some(t) = b.scalars.get(name) {
-            let kind = if name.ends_with("_us") { Kind::Time } else { Kind::Share };
+            let kind = Kind::of(name);
             let noise = spread(s, kind).max(spread(t, kind));
             rows.push(Row { name: name.clone(), kind, bytes: None, a: s.v, b: t.v, noise });
         }
@@ -215,8 +228,8 @@ fn device(a: &DeviceProfile, b: &DeviceProfile, scatter: f64) -> Device {
 fn spread(s: &Scalar, kind: Kind) -> f64 {
     match kind {
         Kind::Share => (s.hi - s.lo) / 2.0,
-        Kind::Time | Kind::Rate if s.lo > 0.0 && s.hi >= s.lo => (s.hi / s.lo).ln() / 2.0,
-        Kind::Time | Kind::Rate => 0.0,
+        _ if s.lo > 0.0 && s.hi >= s.lo => (s.hi / s.lo).ln() / 2.0,
+        _ => 0.0,
     }
 }
 

@@ -9,7 +9,7 @@ use super::{Options, Plan, Progress, calibrate_by};
 use crate::planner::profile::{DeviceKind, Profile};
 use crate::{Error, Result};
 
-/// Numbers that moved by more than this, noise apart, have drifted: 15 % of a time or rate, 0.15 of a share.
+/// Numbers that moved by more than this, noise apart, have drifted: 15 % of a time, rate or power, 0.15 of a share.
 pub const LIMIT: f64 = 0.15;
 
 /// A profile's numbers beside what was measured later.
@@ -57,14 +57,14 @@ impl Moved {
     pub fn drifted(&self) -> bool {
         match self.kind {
             Kind::Share => self.change.abs() > self.limit,
-            Kind::Time | Kind::Rate => self.change > self.limit || self.change < 1.0 / self.limit,
+            _ => self.change > self.limit || self.change < 1.0 / self.limit,
         }
     }
 
-    /// Whether the machine was faster at it than the profile says.
-    pub fn faster(&self) -> bool {
+    /// Whether the machine was better at it than the profile says.
+    pub fn better(&self) -> bool {
         match self.kind {
-            Kind::Time => self.change < 1.0,
+            Kind::Time | Kind::Power => self.change < 1.0,
             Kind::Rate => self.change > 1.0,
             Kind::Share => self.change > 0.0,
         }
@@ -149,9 +149,9 @@ fn moved(index: usize, device: &Device) -> Vec<Moved> {
         };
         let (change, limit) = match first.kind {
             Kind::Share => (now - was, LIMIT + first.noise),
-            Kind::Time | Kind::Rate if was > 0.0 && now > 0.0 => (now / was, (1.0 + LIMIT) * first.noise.exp()),
+            _ if was > 0.0 && now > 0.0 => (now / was, (1.0 + LIMIT) * first.noise.exp()),
             // No time at all has no ratio.
-            Kind::Time | Kind::Rate => continue,
+            _ => continue,
         };
         rows.push(Moved {
             device: index,
@@ -238,7 +238,7 @@ mod tests {
         let d = assess(&p, &now);
         assert_eq!(names(&d), [(0, "div"), (1, keys::OVERLAP), (1, keys::UPLOAD)]);
         let row = |name: &str| d.rows.iter().find(|r| r.name == name && r.drifted()).expect("has drifted");
-        assert!(row("div").faster() && !row(keys::UPLOAD).faster() && !row(keys::OVERLAP).faster());
+        assert!(row("div").better() && !row(keys::UPLOAD).better() && !row(keys::OVERLAP).better());
         assert!((row(keys::UPLOAD).change - 1.16).abs() < 1e-9 && row(keys::UPLOAD).sizes > 5);
     }
 

@@ -8,7 +8,8 @@ use super::estimate::{Estimate, Terms};
 use super::part::{Part, PartKey};
 use super::profile::{DeviceKind, DeviceProfile, Learned, Profile, keys};
 use super::residual::{Residual, ResidualKey, SIGMA_CALIBRATED, SIGMA_COMPILE, SIGMA_NOISE, SIGMA_UNSEEN};
-use super::work::{OpCounts, OutputKind, Place, Residency, Work};
+use super::work::{OpCounts, OutputKind, Place, Residency, ResidencyClass, Work};
+use crate::telemetry::fnv::Fnv;
 use crate::telemetry::sketch::ErrorSketch;
 
 /// One device with its curves and rates prepared.
@@ -110,11 +111,30 @@ impl Device {
         let memory = ordered + self.gather.us(work.gather_bytes * n);
         compute + memory - overlap * compute.min(memory)
     }
+
+    /// Execution on a GPU, at least the time of a dispatch that does not fill it.
+    fn gpu_exec(&self, work: &Work) -> f64 {
+        self.exec(work, &self.stream, 1.0, self.scalar(keys::OVERLAP).min(1.0)).max(self.scalar(keys::FILL_US))
+    }
+}
+
+/// Power of a device, watts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Power {
+    /// What computing adds.
+    pub busy: f64,
+    /// Whether it computes or not.
+    pub idle: f64,
 }
 
 /// At most 10^18 ns (30 years), so that sums of terms cannot overflow; `min` also takes the NaN of inf − inf there.
 fn ns(us: f64) -> u64 {
     (us * 1000.0).round().min(1e18) as u64
+}
+
+/// The residual of a kernel that nobody has seen; unknown trip counts make it wider.
+fn unseen(work: &Work) -> Residual {
+    Residual::new(if work.loops_unbounded { 1.0 } else { SIGMA_UNSEEN })
 }
 
 /// The place of a device in [`CostModel::devices`].
@@ -186,23 +206,18 @@ impl CostModel {
         let (exec, launch, upload, download, compile) = if place == Place::Cpu {
             let owner = self.device(Place::Gpu(residency.owner));
             let download = owner.map_or(0.0, |d| link(&d.download, residency.device.at(n)));
-            let overlap = device.scalar(keys::OVERLAP).min(1.0);
-            let alone = device.exec(work, device.stream_one.as_ref().unwrap_or(&device.stream), 1.0, overlap) * scale;
-            let speed_up = (self.threads * device.scalar(keys::PARALLEL_EFFICIENCY)).min(n as f64).max(1.0);
-            let shared = device.exec(work, &device.stream, speed_up, overlap) * scale;
-            let fork = device.scalar(keys::FORK_JOIN_US) * launching;
-            if alone <= fork + shared { (alone, 0.0, 0.0, download, 0.0) } else { (shared, fork, 0.0, download, 0.0) }
+            let (exec, fork) = self.cpu_exec(device, work, scale);
+            (exec, fork, 0.0, download, 0.0)
         } else {
             let elsewhere = if place == Place::Gpu(residency.owner) { 0.0 } else { residency.device.at(n) };
             let from = self.device(Place::Gpu(residency.owner)).map_or(0.0, |d| link(&d.download, elsewhere));
             let upload = from + link(&device.upload, residency.host.at(n) + elsewhere);
             let download = if residency.result_may_stay { 0.0 } else { link(&device.download, work.result_bytes()) };
-            let busy = device.exec(work, &device.stream, 1.0, device.scalar(keys::OVERLAP).min(1.0));
             let passes = if work.output == OutputKind::Map { 0.0 } else { device.scalar(keys::MARGINAL_US) };
             let compile = device.scalar(keys::COMPILE_US) * device.factor(Part::Compile);
             let compile = if ready { 0.0 } else { compile };
             (
-                busy.max(device.scalar(keys::FILL_US)) * scale,
+                device.gpu_exec(work) * scale,
                 (device.scalar(keys::ROUND_TRIP_US) + passes) * launching,
                 upload,
                 download,
@@ -221,9 +236,124 @@ impl CostModel {
         Some(Estimate::new(terms, self.spread(device, residual, &terms)))
     }
 
+    /// Execution and launch on the CPU: one thread, or all of them after a fork.
+    fn cpu_exec(&self, device: &Device, work: &Work, scale: f64) -> (f64, f64) {
+        let overlap = device.scalar(keys::OVERLAP).min(1.0);
+        let alone = device.exec(work, device.stream_one.as_ref().unwrap_or(&device.stream), 1.0, overlap) * scale;
+        let speed_up = (self.threads * device.scalar(keys::PARALLEL_EFFICIENCY)).min(work.elements as f64).max(1.0);
+        let shared = device.exec(work, &device.stream, speed_up, overlap) * scale;
+        let fork = device.scalar(keys::FORK_JOIN_US) * device.factor(Part::Launch);
+        if alone <= fork + shared { (alone, 0.0) } else { (shared, fork) }
+    }
+
+    /// Time of one task of a graph: inputs at `place`, the result stays there, the pipeline exists.
+    ///
+    /// The launch on a GPU is that of one more dispatch (`marginal_us`; two where the output needs a second pass): the host
+    /// does not wait. The rest of the round trip is part of the download that the host waits for ([`Self::transfer`]), so
+    /// that one upload, one map and one download add up to [`Self::estimate`]. The learned execution factor is that of
+    /// resident inputs, else that of the kernel's other calls. `None` where the profile has no such device.
+    pub fn exec(&self, work: &Work, place: Place) -> Option<Estimate> {
+        use ResidencyClass::{Device as Resident, Host, Mixed};
+        let device = self.device(place)?;
+        let classes = if place == Place::Cpu { [Host, Mixed, Resident] } else { [Resident, Mixed, Host] };
+        let learned = classes.map(|class| self.residuals.get(&ResidualKey { key: work.key, place, class }).copied());
+        let residual = learned.into_iter().flatten().find(|r| r.n > 0).unwrap_or_else(|| unseen(work));
+        let scale = residual.factor();
+        let (exec, launch) = if place == Place::Cpu {
+            self.cpu_exec(device, work, scale)
+        } else {
+            let passes = if work.output == OutputKind::Map { 1.0 } else { 2.0 };
+            let launch = device.scalar(keys::MARGINAL_US) * passes * device.factor(Part::Launch);
+            (device.gpu_exec(work) * scale, launch)
+        };
+        let terms = Terms { exec: ns(exec), launch: ns(launch), ..Terms::default() };
+        Some(Estimate::new(terms, self.spread(device, residual, &terms)))
+    }
+
+    /// Time to make `bytes` valid at `to`. A download holds the host's wait, as its launch: the round trip without the
+    /// dispatch that [`Self::exec`] counts. From one GPU to another the way is through the host.
+    pub fn transfer(&self, from: Place, to: Place, bytes: u64) -> Option<Estimate> {
+        let mut terms = Terms::default();
+        let link =
+            |d: &Device, c: &Option<Curve>| ns(c.as_ref().map_or(0.0, |c| c.us(bytes as f64)) * d.factor(Part::Link));
+        let mut device = self.device(to)?;
+        if from != to && from != Place::Cpu {
+            let source = self.device(from)?;
+            let wait = (source.scalar(keys::ROUND_TRIP_US) - source.scalar(keys::MARGINAL_US)).max(0.0);
+            terms.download = link(source, &source.download);
+            terms.launch = ns(wait * source.factor(Part::Launch));
+            device = if to == Place::Cpu { source } else { device };
+        }
+        if from != to && to != Place::Cpu {
+            terms.upload = link(device, &device.upload);
+        }
+        Some(Estimate::new(terms, self.spread(device, Residual::new(0.0), &terms)))
+    }
+
+    /// Time to build a pipeline that no cache holds; nothing on the CPU.
+    pub fn compile(&self, place: Place) -> Option<Estimate> {
+        let device = self.device(place)?;
+        let compile = match place {
+            Place::Cpu => 0,
+            Place::Gpu(_) => ns(device.scalar(keys::COMPILE_US) * device.factor(Part::Compile)),
+        };
+        let terms = Terms { compile, ..Terms::default() };
+        Some(Estimate::new(terms, self.spread(device, Residual::new(0.0), &terms)))
+    }
+
+    /// The parts of uploads and of downloads that hide behind kernels, 0..=1.
+    pub fn overlap(&self, gpu: Place) -> Option<(f64, f64)> {
+        let device = self.device(gpu)?;
+        let part = |key: &str| device.scalar(key).clamp(0.0, 1.0);
+        Some((part(keys::OVERLAP_UPLOAD), part(keys::OVERLAP_DOWNLOAD)))
+    }
+
+    /// Power of a device; `None` where the profile does not say.
+    pub fn power(&self, place: Place) -> Option<Power> {
+        let scalars = &self.device(place)?.scalars;
+        Some(Power { busy: *scalars.get(keys::BUSY_WATTS)?, idle: *scalars.get(keys::IDLE_WATTS)? })
+    }
+
+    /// The devices that the model knows, the CPU first.
+    pub fn places(&self) -> Vec<Place> {
+        let gpus = self.devices.iter().filter(|d| d.kind != DeviceKind::Cpu).count() as u32;
+        std::iter::once(Place::Cpu).chain((0..gpus).map(Place::Gpu)).filter(|&p| self.device(p).is_some()).collect()
+    }
+
+    /// Hash of everything that predictions depend on.
+    pub fn digest(&self) -> u64 {
+        let mut fnv = Fnv::new();
+        let mut number = |v: f64| fnv.bytes(&v.to_bits().to_le_bytes());
+        number(self.threads);
+        number(self.noise);
+        for device in &self.devices {
+            number(f64::from(device.kind as u8));
+            device.op_us.iter().for_each(|&v| number(v));
+            let curves = [Some(&device.stream), device.stream_one.as_ref(), Some(&device.gather)];
+            let links = [device.upload.as_ref(), device.download.as_ref()];
+            for (index, curve) in curves.into_iter().chain(links).enumerate() {
+                number(index as f64);
+                curve.into_iter().flat_map(Curve::knots).for_each(|(bytes, us)| {
+                    number(bytes);
+                    number(us);
+                });
+            }
+            device.scalars.values().for_each(|&v| number(v));
+            device.parts.iter().for_each(|r| {
+                number(r.mean);
+                number(r.variance);
+            });
+        }
+        for (key, residual) in &self.residuals {
+            fnv.text(&key.to_string());
+            fnv.bytes(&residual.mean.to_bits().to_le_bytes());
+            fnv.bytes(&residual.variance.to_bits().to_le_bytes());
+        }
+        fnv.finish()
+    }
+
     fn residual(&self, work: &Work, key: &ResidualKey) -> Residual {
-        let sigma = if work.loops_unbounded { 1.0 } else { SIGMA_UNSEEN };
-        self.residuals.get(key).copied().unwrap_or_else(|| Residual::new(sigma))
+        self.residuals.get(key).copied().unwrap_or_else(|| unseen(work))
     }
 
     /// Standard deviation of ln(time without the wait): the parts' variances by the squares of their shares, and noise.

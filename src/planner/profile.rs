@@ -146,10 +146,17 @@ pub mod keys {
     pub const COMPILE_US: &str = "compile_us";
     /// Scalar: how much of the shorter of arithmetic and memory time of a kernel hides behind the longer, 0..1 (0.95).
     pub const OVERLAP: &str = "overlap";
-    /// GPU scalar: the part of an upload that hides behind a running kernel, 0..1.
+    /// GPU scalar: the part of an upload that hides behind a kernel on the same device, 0..1. Many drivers have one queue
+    /// and reach 0: it is measured, and without a measurement 0 is assumed.
     pub const OVERLAP_UPLOAD: &str = "overlap_upload";
-    /// GPU scalar: the part of a download that hides behind a running kernel, 0..1.
+    /// GPU scalar: the part of a download that hides behind a kernel on the same device, 0..1.
     pub const OVERLAP_DOWNLOAD: &str = "overlap_download";
+    /// CPU and GPU scalar: power that computing adds to `idle_watts`, watts. Left out where nobody measured it.
+    pub const BUSY_WATTS: &str = "busy_watts";
+    /// CPU and GPU scalar: power whether it computes or not, watts.
+    pub const IDLE_WATTS: &str = "idle_watts";
+    /// GPU limit: bytes of device memory that plans may count on.
+    pub const MEMORY_BYTES: &str = "memory_bytes";
     /// GPU curve: host to device, memcpy into staging included.
     pub const UPLOAD: &str = "upload";
     /// GPU curve: device to host, memcpy out of staging included.

@@ -235,6 +235,12 @@ pub enum GraphError {
         /// What there is.
         limit: u64,
     },
+    /// The objective is energy, but the profile has no powers.
+    #[error("the objective needs the power of {place}, but its profile has no `busy_watts` and `idle_watts`")]
+    NoPower {
+        /// The device.
+        place: Place,
+    },
 }
 
 impl TaskGraph {

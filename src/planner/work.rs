@@ -14,6 +14,8 @@ macro_rules! op_counts {
             pub const NAMES: [&'static str; 11] = [$(stringify!($field)),+];
             /// The counts in the order of [`OpCounts::NAMES`].
             pub const fn values(&self) -> [f64; 11] { [$(self.$field),+] }
+            /// The reverse of [`OpCounts::values`].
+            pub const fn from_values([$($field),+]: [f64; 11]) -> Self { Self { $($field),+ } }
         }
     };
 }
