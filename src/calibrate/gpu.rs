@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::gpu_copies::{self, Copies, CopyProbes};
 use super::gpu_costs::{GpuCosts, Mix};
 use super::host;
 use super::plan::{Plan, Probes};
@@ -46,6 +47,7 @@ pub(super) struct Bench {
     /// Of what the device does in its own memory.
     pub(super) largest_device: u64,
     mix: Mix,
+    copies: Option<Copies>,
 }
 
 /// Numbers of a GPU's probes.
@@ -54,6 +56,7 @@ pub(super) struct GpuProbes {
     empty: usize,
     round_trip: usize,
     costs: GpuCosts,
+    copies: Option<CopyProbes>,
     upload: Vec<Transfer>,
     download: Vec<Transfer>,
     /// Per knot: one pass, and 1 + `extra`.
@@ -125,6 +128,7 @@ impl Bench {
             largest,
             largest_device,
             mix: Mix::default(),
+            copies: None,
         };
         bench.run(&[], 4, 4, params(1, 1, 0, 64), Read::No)?;
         bench.compile_times(&slots)?;
@@ -138,6 +142,9 @@ impl Bench {
             bench.trips[op] = trips.min(MOST_TRIPS);
         }
         bench.mix = bench.balance(if software { 300.0 } else { 600.0 })?;
+        // Adds: the class that needs nothing but the arithmetic units.
+        let long = Pass { entry: FIRST_OP, groups: [bench.groups, 1, 1] };
+        bench.copies = Some(Copies::new(&bench, largest, (long, params(1024, bench.trips[0], 1023, 64)))?);
         Ok(bench)
     }
 
@@ -214,6 +221,7 @@ impl Bench {
         let empty = probes.add(move || Ok(micros(self.run(&[], 4, 4, params(1, 1, 0, 64), Read::No)?.execute_ns)));
         let round_trip = probes.add(idle(1));
         let costs = self.cost_probes(&self.mix, probes);
+        let copies = self.copies.as_ref().map(|copies| copies.probes(self, probes));
         let sizes: Vec<u64> =
             (12..64).step_by(plan.gpu_step).map(|e| 1u64 << e).take_while(|&b| b <= self.largest).collect();
         let inside: Vec<u64> =
@@ -264,13 +272,14 @@ impl Bench {
                 (probes.add(move || self.op(op, trips / 4)), probes.add(move || self.op(op, trips)))
             })
             .collect();
-        GpuProbes { empty, round_trip, costs, upload, download, stream, reduce, gather, ops }
+        GpuProbes { empty, round_trip, costs, copies, upload, download, stream, reduce, gather, ops }
     }
 
     /// This device's part of the profile.
     pub(super) fn device(&self, p: &GpuProbes, found: &[Summary]) -> DeviceProfile {
         let costs = self.cost_scalars(&p.costs, found);
         let marginal = costs.get(keys::MARGINAL_US).map_or(0.0, |s| s.v);
+        let copies = p.copies.as_ref().map(|copies| gpu_copies::scalars(copies, found, marginal)).unwrap_or_default();
         let empty = found[p.empty].min;
         let transfer = |curve: &[Transfer]| -> Vec<Knot> {
             let one = |t: &Transfer| {
@@ -320,11 +329,12 @@ impl Bench {
                 ("max_binding_bytes".to_owned(), info.limits.max_binding_bytes),
                 ("max_buffer_bytes".to_owned(), info.limits.max_buffer_bytes),
                 ("max_workgroups_per_dim".to_owned(), u64::from(info.limits.max_workgroups_per_dim)),
-                ("memory_budget".to_owned(), info.memory_budget),
+                (keys::MEMORY_BYTES.to_owned(), info.memory_budget),
                 ("unified_memory".to_owned(), u64::from(info.unified_memory)),
             ]),
             scalars: costs
                 .into_iter()
+                .chain(copies)
                 .chain([
                     (keys::ROUND_TRIP_US.to_owned(), scalar(&found[p.round_trip])),
                     (keys::FILL_US.to_owned(), fill),

@@ -20,6 +20,8 @@ pub mod fit;
 #[cfg(feature = "gpu")]
 mod gpu;
 #[cfg(feature = "gpu")]
+mod gpu_copies;
+#[cfg(feature = "gpu")]
 mod gpu_costs;
 pub mod host;
 pub mod names;
