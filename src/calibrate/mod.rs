@@ -28,6 +28,7 @@ pub mod names;
 mod ops;
 mod plan;
 pub mod report;
+pub mod sample_graph;
 pub mod stats;
 
 #[cfg(feature = "gpu")]
