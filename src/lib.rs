@@ -33,6 +33,7 @@ mod index;
 pub mod iter;
 pub mod kernel;
 pub mod math;
+mod page;
 pub mod planner;
 pub mod prelude;
 pub mod range;

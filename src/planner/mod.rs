@@ -17,8 +17,10 @@ pub mod profile_set;
 pub mod residual;
 pub mod rewrite;
 pub mod schedule;
+pub mod sim;
 pub mod task_graph;
 pub mod timeline;
+pub mod trace;
 pub mod work;
 
 pub use cost_model::{CostModel, Observation};

@@ -4,9 +4,10 @@ mod chart;
 
 use std::fmt::Write;
 
-use chart::{Line, Unit, bytes, chart, count, escape, three, time};
+use chart::{Line, Unit, chart};
 
 use super::examples::{EXAMPLES, Example};
+use crate::page::{self, bytes, count, escape, three, time};
 use crate::planner::decide::{Crossover, crossover};
 use crate::planner::profile::{DeviceKind, DeviceProfile, Knot, Profile, keys};
 use crate::planner::{Candidate, CostModel, Place};
@@ -16,11 +17,7 @@ const COLOURS: usize = 4;
 
 /// The page.
 pub fn html(profile: &Profile) -> String {
-    let mut page = String::from("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
-    page += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
-    let _ = writeln!(page, "<title>veda profile of {}</title>\n<style>", escape(&profile.host.cpu_model));
-    page += include_str!("style.css");
-    page += "</style>\n</head>\n<body>\n<main>\n";
+    let mut page = page::open(&format!("veda profile of {}", profile.host.cpu_model), "");
     page += &head(profile);
     page += &crossovers(profile);
     for (i, device) in profile.devices.iter().enumerate() {
@@ -34,8 +31,7 @@ pub fn html(profile: &Profile) -> String {
         "<footer>Written by veda-calibrate {}. The file holds everything it shows: no script, no network.</footer>",
         escape(&profile.tool_version)
     );
-    page += "</main>\n</body>\n</html>\n";
-    page
+    page + page::CLOSE
 }
 
 fn colour(i: usize) -> String {
@@ -336,32 +332,13 @@ fn identity(profile: &Profile) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::page::check_nesting;
     use crate::planner::profile::{Adapter, Host};
 
     fn profile() -> Profile {
         let host = Host { cpu_model: "A <fast> CPU & more".into(), cores: 8, pool_threads: 8, ..Host::default() };
         let gpu = Adapter { name: "Card \"one\"".into(), kind: DeviceKind::Discrete, ..Adapter::default() };
         Profile::builtin(host, &[gpu])
-    }
-
-    /// Every element that is opened is closed, in order.
-    fn check_nesting(html: &str) {
-        let void = ["meta", "!doctype", "line", "polyline", "polygon"];
-        let mut open = Vec::new();
-        let mut rest = html;
-        while let Some(at) = rest.find('<') {
-            rest = &rest[at + 1..];
-            let end = rest.find('>').expect("a tag ends");
-            let tag = &rest[..end];
-            rest = &rest[end + 1..];
-            let name = tag.split([' ', '/', '\n']).find(|n| !n.is_empty()).expect("a tag has a name");
-            if let Some(closed) = tag.strip_prefix('/') {
-                assert_eq!(open.pop(), Some(closed), "before {}", &rest[..rest.len().min(80)]);
-            } else if !void.contains(&name) {
-                open.push(name);
-            }
-        }
-        assert!(open.is_empty(), "{open:?} stay open");
     }
 
     #[test]

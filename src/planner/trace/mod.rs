@@ -1,0 +1,1 @@
+//! What is done with timelines besides making them: compared, drawn, exported.
