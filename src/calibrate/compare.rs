@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::examples::EXAMPLES;
+use super::stats::NOISY;
 use crate::planner::curve::Curve;
 use crate::planner::decide::{crossover, decide};
 use crate::planner::profile::{DeviceKind, DeviceProfile, Knot, Profile, Scalar};
@@ -145,7 +146,7 @@ pub fn compare(a: &Profile, b: &Profile) -> Comparison {
     let mut result = Comparison { sides: [side(a), side(b)], ..Comparison::default() };
     for (i, j) in &pairs {
         let (da, db) = (&a.devices[*i], &b.devices[*j]);
-        result.devices.push(device(da, db, if a.quality.noisy || b.quality.noisy { 2.0 } else { 1.0 }));
+        result.devices.push(device(da, db, a.quality.noisy || b.quality.noisy));
     }
     for (side, profile) in [a, b].into_iter().enumerate() {
         let matched = |d: usize| pairs.iter().any(|p| [p.0, p.1][side] == d);
@@ -189,7 +190,7 @@ fn pairs(a: &Profile, b: &Profile) -> Vec<(usize, usize)> {
     found
 }
 
-fn device(a: &DeviceProfile, b: &DeviceProfile, scatter: f64) -> Device {
+fn device(a: &DeviceProfile, b: &DeviceProfile, noisy: bool) -> Device {
     let mut rows = Vec::new();
     for (name, s) in &a.scalars {
         if let Some(t) = b.scalars.get(name) {
@@ -198,10 +199,10 @@ fn device(a: &DeviceProfile, b: &DeviceProfile, scatter: f64) -> Device {
             rows.push(Row { name: name.clone(), kind, bytes: None, a: s.v, b: t.v, noise });
         }
     }
-    // The file holds no interval of a rate: 3 %, which is where sampling stops.
+    // The file holds no interval of a rate: 3 %, which is where sampling stops; more than the limit of a noisy epoch.
     for (name, &rate) in &a.op_rates {
         if let Some(&other) = b.op_rates.get(name) {
-            let noise = 0.03 * scatter;
+            let noise = if noisy { 1.5 * NOISY } else { 0.03 };
             rows.push(Row { name: name.clone(), kind: Kind::Rate, bytes: None, a: rate, b: other, noise });
         }
     }

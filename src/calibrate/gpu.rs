@@ -278,8 +278,9 @@ impl Bench {
     /// This device's part of the profile.
     pub(super) fn device(&self, p: &GpuProbes, found: &[Summary]) -> DeviceProfile {
         let costs = self.cost_scalars(&p.costs, found);
-        let marginal = costs.get(keys::MARGINAL_US).map_or(0.0, |s| s.v);
-        let copies = p.copies.as_ref().map(|copies| gpu_copies::scalars(copies, found, marginal)).unwrap_or_default();
+        let dispatch = costs.get(keys::MARGINAL_US).copied().unwrap_or(Scalar { v: 0.0, lo: 0.0, hi: 0.0, n: 0 });
+        let copies = p.copies.as_ref().map(|copies| gpu_copies::scalars(copies, found, &dispatch)).unwrap_or_default();
+        let marginal = dispatch.v;
         let empty = found[p.empty].min;
         let transfer = |curve: &[Transfer]| -> Vec<Knot> {
             let one = |t: &Transfer| {
@@ -308,7 +309,8 @@ impl Bench {
         let fill = stream.first().map_or(1.0, |k| k.min_us);
         let first = found[p.stream.first().map_or(p.empty, |k| k.many)];
         let noise = first.p90 / first.min;
-        let fill = Scalar { v: fill, lo: fill / noise, hi: fill * noise, n: first.n };
+        // Between what is left of the difference and the whole dispatch.
+        let fill = Scalar { v: fill, lo: fill / noise, hi: (fill + dispatch.hi) * noise, n: first.n };
         let built = &self.compile;
         let (first, last) = (built[0], built[built.len() - 1]);
         let compile = Scalar { v: built[built.len() / 2], lo: first, hi: last, n: built.len() as u32 };

@@ -190,13 +190,15 @@ impl Copies {
 }
 
 /// The scalars that they make; `dispatch`: µs of one more dispatch, which each submit and each set of bindings holds.
-pub(super) fn scalars(p: &CopyProbes, found: &[Summary], dispatch: f64) -> BTreeMap<String, Scalar> {
+pub(super) fn scalars(p: &CopyProbes, found: &[Summary], dispatch: &Scalar) -> BTreeMap<String, Scalar> {
     let line = |ids: &[(usize, usize)]| {
         let points: Vec<(f64, f64)> = ids.iter().map(|&(count, id)| (count as f64, found[id].min)).collect();
         let slope = marginal(&points, ids.iter().map(|&(_, id)| found[id].n).sum())?;
         // What is left of a difference below 2 % is noise.
-        let less = |us: f64| (us - dispatch).max(0.02 * us);
-        Some(Scalar { v: less(slope.v), lo: less(slope.lo), hi: less(slope.hi), n: slope.n })
+        let less = |us: f64, dispatch: f64| (us - dispatch).max(0.02 * us);
+        let v = less(slope.v, dispatch.v);
+        let (lo, hi) = (less(slope.lo, dispatch.hi).min(v), less(slope.hi, dispatch.lo).max(v));
+        Some(Scalar { v, lo, hi, n: slope.n })
     };
     let idle = found[p.idle].min;
     let overlap = |[kernel, copy, both]: [usize; 3]| Some(together(&found[kernel], &found[copy], &found[both], idle));
