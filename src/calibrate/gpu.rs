@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::gpu_copies::{self, Copies, CopyProbes};
-use super::gpu_costs::{GpuCosts, Mix};
+use super::gpu_costs::{self, GpuCosts, Mix};
 use super::host;
 use super::plan::{Plan, Probes};
 use super::stats::{Summary, bounded_slope, knot, scalar, slope};
@@ -277,7 +277,7 @@ impl Bench {
 
     /// This device's part of the profile.
     pub(super) fn device(&self, p: &GpuProbes, found: &[Summary]) -> DeviceProfile {
-        let costs = self.cost_scalars(&p.costs, found);
+        let costs = gpu_costs::scalars(&p.costs, found);
         let dispatch = costs.get(keys::MARGINAL_US).copied().unwrap_or(Scalar { v: 0.0, lo: 0.0, hi: 0.0, n: 0 });
         let copies = p.copies.as_ref().map(|copies| gpu_copies::scalars(copies, found, &dispatch)).unwrap_or_default();
         let marginal = dispatch.v;

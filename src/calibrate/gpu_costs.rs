@@ -92,16 +92,16 @@ impl Bench {
         ];
         GpuCosts { dispatch, mix }
     }
+}
 
-    /// The scalars that they make.
-    pub(super) fn cost_scalars(&self, p: &GpuCosts, found: &[Summary]) -> BTreeMap<String, Scalar> {
-        let points: Vec<(f64, f64)> = p.dispatch.iter().map(|&(count, id)| (count as f64, found[id].min)).collect();
-        let samples = p.dispatch.iter().map(|&(_, id)| found[id].n).sum();
-        let [idle, memory, compute, both] = p.mix.map(|id| found[id]);
-        let rows = [
-            (keys::MARGINAL_US, marginal(&points, samples)),
-            (keys::OVERLAP, Some(together(&compute, &memory, &both, idle.min))),
-        ];
-        rows.into_iter().filter_map(|(key, s)| Some((key.to_owned(), s?))).collect()
-    }
+/// The scalars that they make.
+pub(super) fn scalars(p: &GpuCosts, found: &[Summary]) -> BTreeMap<String, Scalar> {
+    let points: Vec<(f64, f64)> = p.dispatch.iter().map(|&(count, id)| (count as f64, found[id].min)).collect();
+    let samples = p.dispatch.iter().map(|&(_, id)| found[id].n).sum();
+    let [idle, memory, compute, both] = p.mix.map(|id| found[id]);
+    let rows = [
+        (keys::MARGINAL_US, marginal(&points, samples)),
+        (keys::OVERLAP, Some(together(&compute, &memory, &both, idle.min))),
+    ];
+    rows.into_iter().filter_map(|(key, s)| Some((key.to_owned(), s?))).collect()
 }

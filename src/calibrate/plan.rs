@@ -53,7 +53,7 @@ impl Plan {
     /// A second look: fewer sizes, the same probes. Under 4 seconds in total.
     pub const DRIFT: Self = Self {
         epochs: 3,
-        sampling: Duration::from_millis(2000),
+        sampling: Duration::from_secs(2),
         largest: 16 << 20,
         largest_software: 4 << 20,
         largest_device: 64 << 20,
