@@ -28,6 +28,15 @@ impl Score {
         }
     }
 
+    /// [`Self::rank`] of a schedule; computes only what the goal needs.
+    pub fn rank_of(priced: &Priced, schedule: &Schedule, goal: Goal) -> (u64, u64) {
+        let late = matches!(goal, Goal::Deadline { .. });
+        let deviation_ns = if late { deviation(priced, schedule) } else { 0.0 };
+        let joules = matches!(goal, Goal::Energy | Goal::EnergyCap { .. });
+        let energy_j = if joules { energy(priced, schedule) } else { None };
+        Score { makespan_ns: schedule.makespan, deviation_ns, energy_j }.rank(goal)
+    }
+
     /// Log standard deviation of the makespan: of the log-normal distribution with this mean and deviation.
     pub fn sigma(&self) -> f64 {
         let relative = self.deviation_ns / self.makespan_ns.max(1) as f64;
@@ -37,26 +46,25 @@ impl Score {
     /// The probability of being done within `ns`, by a normal approximation.
     pub fn probability(&self, ns: u64) -> f64 {
         let early = ns as f64 - self.makespan_ns as f64;
-        if self.deviation_ns > 0.0 {
-            normal(early / self.deviation_ns)
-        } else {
-            f64::from(u8::from(early >= 0.0))
-        }
+        if self.deviation_ns > 0.0 { normal(early / self.deviation_ns) } else { f64::from(u8::from(early >= 0.0)) }
     }
 
     /// The smaller, the better; compared from the left. Probabilities count to 0.01 %, energies to a microjoule.
-    pub fn rank(&self, goal: Goal) -> [u64; 3] {
+    pub fn rank(&self, goal: Goal) -> (u64, u64) {
         let joules = self.energy_j.unwrap_or(0.0);
         let energy = (joules * 1e6).round().min(1e18) as u64;
         match goal {
-            Goal::Makespan => [self.makespan_ns, 0, 0],
-            Goal::Deadline { ns } => [((1.0 - self.probability(ns)) * 1e4).round() as u64, self.makespan_ns, 0],
-            Goal::Energy => [energy, self.makespan_ns, 0],
-            Goal::EnergyCap { joules: cap } if joules <= cap => [0, self.makespan_ns, energy],
-            Goal::EnergyCap { .. } => [1, energy, self.makespan_ns],
+            Goal::Makespan => (self.makespan_ns, 0),
+            Goal::Deadline { ns } => (((1.0 - self.probability(ns)) * 1e4).round() as u64, self.makespan_ns),
+            Goal::Energy => (energy, self.makespan_ns),
+            Goal::EnergyCap { joules: cap } if joules <= cap => (self.makespan_ns, energy),
+            Goal::EnergyCap { .. } => (OVER_CAP + energy, self.makespan_ns),
         }
     }
 }
+
+/// More than any makespan: what breaks the cap comes after what does not.
+const OVER_CAP: u64 = 1 << 62;
 
 /// Whether the objective can be computed on these devices.
 ///

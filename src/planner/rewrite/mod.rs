@@ -50,7 +50,7 @@ pub fn index_space(graph: &TaskGraph, task: &Task) -> Option<(u64, u64, u64)> {
 }
 
 /// Least common multiple; `None` where it does not fit.
-fn lcm(a: u64, b: u64) -> Option<u64> {
+pub(super) fn lcm(a: u64, b: u64) -> Option<u64> {
     let (mut x, mut y) = (a, b);
     while y != 0 {
         (x, y) = (y, x % y);

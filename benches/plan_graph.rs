@@ -1,0 +1,105 @@
+//! How long planning takes: random layered graphs of maps, reductions and host functions on the machines of the fixtures.
+//! `cargo bench --no-default-features --bench plan_graph`.
+
+use std::hint::black_box;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use veda::planner::planning::plan;
+use veda::planner::task_graph::{Access, Datum, Divisible, Read, Task, TaskCost, TaskGraph};
+use veda::planner::{DataResidency, Objective, OpCounts, OutputKind, Place, Profile, ProfileSet, Work};
+
+/// A linear congruential generator: enough for shapes.
+fn random(state: &mut u64, below: u64) -> u64 {
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    (*state >> 33) % below
+}
+
+fn layered(tasks: usize, seed: u64) -> TaskGraph {
+    let mut s = seed;
+    let mut graph = TaskGraph::default();
+    let datum = |name: String, elements: u64| Datum { name, bytes: 4 * elements, elements, ..Datum::default() };
+    let n = 1 << (14 + random(&mut s, 8));
+    graph.data.extend((0..4).map(|i| datum(format!("input {i}"), n)));
+    for t in 0..tasks {
+        let recent = (graph.data.len() as u64).min(24);
+        let mut reads: Vec<Read> = Vec::new();
+        for _ in 0..=random(&mut s, 2) {
+            let d = graph.data.len() - 1 - random(&mut s, recent) as usize;
+            let access = if graph.data[d].elements == n { Access::Elements } else { Access::Whole };
+            reads.push(Read { datum: d, access });
+        }
+        let kind = random(&mut s, 10);
+        let reduce = kind == 0;
+        let ops = (1 << random(&mut s, 10)) as f64;
+        let work = Work {
+            key: random(&mut s, 40),
+            elements: n,
+            groups: n.div_ceil(4096),
+            ops: OpCounts { add: ops, mul: ops, ..OpCounts::default() },
+            in_bytes: 4.0 * reads.len() as f64,
+            out_bytes: 4.0,
+            output: if reduce { OutputKind::Reduce } else { OutputKind::Map },
+            ..Work::default()
+        };
+        let host = kind == 1;
+        let cost = if host {
+            TaskCost::Host { key: 0, ns: 1_000 * (1 + random(&mut s, 500)), sigma: 0.2 }
+        } else {
+            TaskCost::Kernel { work, repeat: 1 }
+        };
+        let per_output = if reduce { 4096 } else { 1 };
+        graph.data.push(datum(format!("d{t}"), n.div_ceil(per_output)));
+        let d = graph.data.len() - 1;
+        graph.data[d].wanted = (random(&mut s, 12) == 0).then_some(Place::Cpu);
+        graph.tasks.push(Task {
+            name: format!("t{t}"),
+            cost,
+            reads,
+            writes: vec![d],
+            after: vec![],
+            divisible: if host { Divisible::No } else { Divisible::By { grain: 4096, per_output } },
+            fusible: !host && !reduce,
+            origin: vec![],
+            window: None,
+        });
+    }
+    graph
+}
+
+fn main() {
+    for fixture in ["discrete-pcie", "integrated-uma", "h200-from-specifications"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/profiles/{fixture}.json"));
+        let set = match Profile::load(&path) {
+            Ok(profile) => ProfileSet::from_profile(&profile),
+            Err(error) => {
+                eprintln!("{fixture}: {error}");
+                continue;
+            }
+        };
+        for tasks in [1, 10, 30, 100, 300, 1_000, 5_000] {
+            let mut times: Vec<(Duration, f64, usize)> = Vec::new();
+            for seed in 0..5 {
+                let graph = layered(tasks, seed);
+                let residency = DataResidency::host(&graph);
+                let start = Instant::now();
+                let plan = black_box(plan(&graph, &set, &residency, &Objective::default(), 1));
+                let took = start.elapsed();
+                if let Ok(plan) = plan {
+                    let alone = plan.candidates.iter().filter(|c| c.0.starts_with("all CPU") || c.0.ends_with("alone"));
+                    let single = alone.map(|c| c.1).min().unwrap_or(0);
+                    times.push((took, single as f64 / plan.timeline.makespan_ns.max(1) as f64, plan.graph.tasks.len()));
+                }
+            }
+            times.sort_by_key(|t| t.0);
+            let (median, worst) = (times[times.len() / 2].0, times[times.len() - 1].0);
+            let mut gains: Vec<f64> = times.iter().map(|t| t.1).collect();
+            gains.sort_by(f64::total_cmp);
+            let planned = times.iter().map(|t| t.2).max().unwrap_or(0);
+            println!(
+                "{fixture:26} {tasks:5} tasks: {median:9.2?} median, {worst:9.2?} worst; {:.2} times as fast as the best single device (median), up to {planned} tasks planned",
+                gains[gains.len() / 2]
+            );
+        }
+    }
+}
