@@ -9,6 +9,7 @@ pub mod estimate;
 pub mod explain;
 pub mod objective;
 pub mod part;
+mod place_map;
 pub mod plan;
 pub mod planning;
 pub mod price;

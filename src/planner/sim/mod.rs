@@ -79,6 +79,7 @@ pub struct SimRun {
     /// What happened that the plan did not foresee, by time.
     pub events: Vec<Event>,
     /// The most bytes that each GPU held at one time.
+    #[serde(with = "super::place_map")]
     pub peak_bytes: BTreeMap<Place, u64>,
     /// Tasks that could not be done, ascending: no place was left that can run them, or their inputs were lost.
     pub unfinished: Vec<TaskId>,
