@@ -241,6 +241,7 @@ impl<'a> Search<'a> {
             drafts: &drafts,
             goal: (goal != Goal::Makespan).then_some(&rank),
             budget: Some(visits),
+            plans: &[],
         };
         let outcome = portfolio::schedule(&priced.instance, &options).map_err(|why| refused(&graph, &priced, why))?;
         let rank = rank(&outcome.schedule);
