@@ -39,6 +39,7 @@ use play::{Played, State, peak, play};
 use super::plan::Plan;
 use super::task_graph::{DatumId, TaskId};
 use super::timeline::{Source, Span, Timeline, What};
+use super::trace::LOST;
 use super::work::Place;
 
 /// Executes a plan in virtual time. The same plan and settings give the same bytes, on every machine.
@@ -430,7 +431,7 @@ impl Running<'_> {
             self.log.extend(here());
             let mut label = self.facts.label(item.job);
             if let Some(at_ns) = aborted {
-                label += " (lost)";
+                label += LOST;
                 self.log.push(Event { at_ns, what: Happening::Aborted(item.job.what()) });
                 left.push(*item);
             } else {

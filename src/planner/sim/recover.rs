@@ -36,14 +36,14 @@ pub(super) fn rest(
     let mut tasks: Vec<TaskId> = planned.keys().copied().chain(again).collect();
     // By planned start; where one takes no time, by the graph's topological order.
     tasks.sort_by_key(|&t| (facts.starts[t], t));
+    let builds: BTreeMap<TaskId, Item> = left.iter().filter_map(|i| build_of(i).map(|t| (t, *i))).collect();
     let mut others: BTreeSet<Place> = facts.plan.places.iter().copied().collect();
     others.insert(Place::Cpu);
     let mut fed: Vec<Item> = Vec::new();
     let mut stuck = BTreeSet::new();
     for task in tasks {
         if let Some(item) = planned.get(&task).filter(|i| !lost.iter().any(|&p| i.job.touches(p))) {
-            let build = |i: &&Item| matches!(i.job, Job::Build { task: t, .. } if t == task);
-            fed.extend(left.iter().find(build));
+            fed.extend(builds.get(&task));
             fed.push(*item);
             continue;
         }
@@ -70,6 +70,13 @@ pub(super) fn rest(
 fn run_of(item: &Item) -> Option<TaskId> {
     match item.job {
         Job::Run { task, .. } => Some(task),
+        _ => None,
+    }
+}
+
+fn build_of(item: &Item) -> Option<TaskId> {
+    match item.job {
+        Job::Build { task, .. } => Some(task),
         _ => None,
     }
 }

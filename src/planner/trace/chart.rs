@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
-use super::{axis, kind, percent, source, time};
+use super::{LOST, axis, kind, percent, source, time};
 use crate::page::escape;
 use crate::planner::timeline::{Lane, Span, Timeline, What};
 
+/// Width of a chart; its units are pixels where the page is wide enough.
 const WIDTH: f64 = 1100.0;
 const LEFT: f64 = 86.0;
 const RIGHT: f64 = 12.0;
@@ -13,20 +14,27 @@ const TOP: f64 = 4.0;
 const ROW: f64 = 26.0;
 const GAP: f64 = 6.0;
 const AXIS: f64 = 22.0;
+/// Width of the mark of an eviction.
+const TICK: f64 = 2.0;
 /// Of the small text in bars, on average, in the same units.
 const LETTER: f64 = 6.3;
 /// Spans that are thinner than this are drawn as one where they touch: a chart of 100 000 spans stays small.
 const THIN: f64 = 0.6;
 
-/// The chart of one timeline; `until` nanoseconds fill its width. `lanes` are its rows.
-pub(crate) fn svg(timeline: &Timeline, lanes: &[Lane], until: u64) -> String {
-    let scale = (WIDTH - LEFT - RIGHT) / until.max(1) as f64;
+/// The chart of one timeline; `until` nanoseconds fill its width. `lanes` are its rows. It is as wide as the page, or
+/// `wide` times as wide, which gives more bars room for their names.
+pub(crate) fn svg(timeline: &Timeline, lanes: &[Lane], until: u64, wide: f64) -> String {
+    let width = WIDTH * wide;
+    let scale = (width - LEFT - RIGHT) / until.max(1) as f64;
     let x = |ns: u64| LEFT + ns as f64 * scale;
     let floor = TOP + lanes.len() as f64 * (ROW + GAP);
     let height = floor + AXIS;
-    let mut s =
-        format!("<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{}\">", escape(&spoken(timeline)));
-    for (at, label) in axis::ticks(until, 9) {
+    let style = if wide > 1.0 { format!(" style=\"width:{width}px\"") } else { String::new() };
+    let mut s = format!(
+        "<svg viewBox=\"0 0 {width} {height}\"{style} role=\"img\" aria-label=\"{}\">",
+        escape(&spoken(timeline))
+    );
+    for (at, label) in axis::ticks(until, (9.0 * wide) as u64) {
         let at = x(at);
         let _ = write!(
             s,
@@ -41,7 +49,7 @@ pub(crate) fn svg(timeline: &Timeline, lanes: &[Lane], until: u64) -> String {
             s,
             "<rect class=\"lane\" x=\"{LEFT}\" y=\"{y}\" width=\"{:.1}\" height=\"{ROW}\"/>\
              <text class=\"name\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{lane}</text>",
-            WIDTH - LEFT - RIGHT,
+            width - LEFT - RIGHT,
             LEFT - 8.0,
             y + ROW / 2.0 + 4.0
         );
@@ -100,14 +108,26 @@ fn bars<'a>(s: &mut String, spans: impl Iterator<Item = &'a Span>, y: f64, x: im
         }
     }
     flush(s, pile, y);
-    for span in evictions {
-        let at = x(span.start_ns) - 1.0;
-        let (top, height) = (y - 2.0, ROW + 4.0);
-        let title = escape(&title(span));
+    give_up(s, &evictions, y, x);
+}
+
+/// Ticks below the row, one for all that fall on one place.
+fn give_up(s: &mut String, evictions: &[&Span], y: f64, x: impl Fn(u64) -> f64) {
+    let mut rest = evictions;
+    while let [first, ..] = rest {
+        let at = x(first.start_ns);
+        let here = rest.partition_point(|e| x(e.start_ns) < at + TICK);
+        let text = match here {
+            1 => title(first),
+            n => format!("{n} data are given up on {}, from {}", first.lane, time(first.start_ns)),
+        };
+        let (left, top, text) = (at - TICK / 2.0, y + ROW, escape(&text));
         let _ = write!(
             s,
-            "<rect class=\"evict\" x=\"{at:.2}\" y=\"{top}\" width=\"2\" height=\"{height}\"><title>{title}</title></rect>"
+            "<rect class=\"evict\" x=\"{left:.2}\" y=\"{top}\" width=\"{TICK}\" height=\"{}\"><title>{text}</title></rect>",
+            GAP - 1.0
         );
+        rest = &rest[here.max(1)..];
     }
 }
 
@@ -128,7 +148,7 @@ fn flush(s: &mut String, pile: Option<Pile>, y: f64) {
 }
 
 fn bar(s: &mut String, span: &Span, x: f64, width: f64, y: f64) {
-    let lost = if span.label.ends_with(" (lost)") { " lost" } else { "" };
+    let lost = if span.label.ends_with(LOST) { " lost" } else { "" };
     let thin = if width < 2.0 { " thin" } else { "" };
     let _ = write!(
         s,
@@ -176,7 +196,7 @@ mod tests {
         let lane = |i: usize| if i.is_multiple_of(2) { Lane::Cpu } else { Lane::Gpu(0) };
         let spans = (0..100_000).map(|i| span(lane(i), What::Run(i), "t", i as u64 * 10, i as u64 * 10 + 19));
         let t = Timeline::new(Source::Simulated, spans.collect());
-        let chart = svg(&t, &t.lanes(), t.makespan_ns);
+        let chart = svg(&t, &t.lanes(), t.makespan_ns, 1.0);
         check_nesting(&chart);
         assert!(chart.matches("<rect").count() < 5000, "{}", chart.matches("<rect").count());
         assert!(chart.contains("together"));

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{kind, source, time};
+use super::{LOST, kind, source, time};
 use crate::planner::timeline::{Lane, Source, Span, Timeline, What};
 
 /// The difference between a predicted and an actual timeline.
@@ -80,12 +80,14 @@ pub struct LaneDiff {
 }
 
 /// Compares a predicted with an actual timeline. A task is matched wherever it ran, the run that finished it if it ran
-/// several times; copies are matched within their lane. Evictions take no time and are left out.
+/// several times; copies are matched within their lane; what a lost device cut short is not matched. Evictions take no time and are left out.
 /// `O(spans · log(spans))`.
 pub fn diff(predicted: &Timeline, actual: &Timeline) -> TraceDiff {
     let mut found: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
     for (i, span) in actual.spans.iter().enumerate() {
-        found.entry(key(span)).or_default().push(i);
+        if !span.label.ends_with(LOST) {
+            found.entry(key(span)).or_default().push(i);
+        }
     }
     for (key, spans) in &mut found {
         // Copies in the order of time; of runs the last is the one that counts.
@@ -278,12 +280,12 @@ impl TraceDiff {
     /// The error of the makespan, taken apart, in one sentence.
     pub(super) fn reasons(&self) -> String {
         let steps: i64 = self.spans.iter().map(|s| s.contribution_ns).sum();
-        let mut text = format!(
-            "makespan {}: durations of the critical chain {}, waiting {}",
-            change(self.error_ns()),
-            change(steps),
-            change(signed(self.waiting_ns, 0))
-        );
+        let mut text =
+            format!("makespan {}: durations of the critical chain {}", change(self.error_ns()), change(steps));
+        if self.waiting_ns > 0 {
+            text.push_str(", waiting ");
+            text.push_str(&change(signed(self.waiting_ns, 0)));
+        }
         if self.unplanned_ns > 0 {
             text.push_str(", unplanned steps ");
             text.push_str(&change(signed(self.unplanned_ns, 0)));

@@ -30,17 +30,19 @@ pub fn page(title: &str, timelines: &[&Timeline]) -> String {
     };
     let mut page = page::open(title, STYLE);
     let _ = writeln!(page, "<h1>{}</h1>", escape(title));
-    let spans: usize = timelines.iter().map(|t| t.spans.len()).sum();
-    let _ = writeln!(page, "<p>{spans} steps on {} units.</p>", lanes.len());
+    let steps: Vec<String> =
+        timelines.iter().map(|t| format!("{} {} steps", t.spans.len(), source(t.source))).collect();
+    let _ = writeln!(page, "<p>{} on {} units.</p>", steps.join(", "), lanes.len());
     page += &tiles(timelines);
     page += LEGEND;
     for timeline in timelines {
         let name = capital(source(timeline.source));
         let _ = writeln!(
             page,
-            "<div class=\"card timeline\"><h3>{name}</h3><small>{}</small><div class=\"chart\">{}</div></div>",
+            "<div class=\"card timeline\"><h3>{name}</h3><small>{}</small><div class=\"chart\">{}</div>{}</div>",
             time(timeline.makespan_ns),
-            svg(timeline, &lanes, until)
+            svg(timeline, &lanes, until, 1.0),
+            wide(timeline, &lanes, until)
         );
     }
     page += &shares(timelines, &lanes);
@@ -56,6 +58,21 @@ const LEGEND: &str = "<p class=\"timeline\"><span class=\"key\"><b class=\"run\"
     <span class=\"key\"><b class=\"copy\"></b>copies a datum</span>\
     <span class=\"key\"><b class=\"build\"></b>builds a pipeline</span>\
     <span class=\"key\"><b class=\"evict\"></b>gives memory up</span></p>\n";
+
+/// A second chart to scroll through, where the first has no room for names: so wide that a step has `ROOMY` pixels on
+/// average, up to 20 times the page.
+fn wide(timeline: &Timeline, lanes: &[Lane], until: u64) -> String {
+    const CROWDED: usize = 60;
+    const ROOMY: f64 = 70.0;
+    let timed = |lane: Lane| timeline.spans.iter().filter(|s| s.lane == lane && s.ns() > 0).count();
+    let most = lanes.iter().map(|&l| timed(l)).max().unwrap_or(0);
+    if most <= CROWDED {
+        return String::new();
+    }
+    let factor = (most as f64 * ROOMY / 1100.0).ceil().clamp(2.0, 20.0);
+    let chart = svg(timeline, lanes, until, factor);
+    format!("<details><summary>{factor} times as wide, to scroll</summary><div class=\"chart\">{chart}</div></details>")
+}
 
 fn capital(word: &str) -> String {
     let mut letters = word.chars();

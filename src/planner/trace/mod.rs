@@ -12,6 +12,9 @@ pub use diff::{TraceDiff, diff};
 
 use super::timeline::{Lane, Source, Span, Timeline, What};
 
+/// How the label of a span ends that a lost device cut short.
+pub(crate) const LOST: &str = " (lost)";
+
 /// A span's kind in one word.
 pub(crate) const fn kind(what: What) -> &'static str {
     match what {

@@ -8,8 +8,9 @@ use crate::planner::timeline::{Lane, Span, Timeline, What};
 const NAME: usize = 11;
 const WIDTH: usize = 62;
 
-/// A Gantt chart in 80 columns: `#` runs, `=` copies, `~` builds pipelines, `x` gives memory up; a span that is long enough
-/// begins with `|` and shows its name. At the right, the lane's busy share.
+/// A Gantt chart in 80 columns: `#` runs, `=` copies, `~` builds pipelines, `x` gives memory up, `:` does something for less than
+/// half of the column's time; a span that is long enough begins with `|` and shows its name. At the right, the lane's busy
+/// share.
 impl fmt::Display for Timeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let total = self.makespan_ns;
@@ -40,7 +41,9 @@ fn cell(at: u64, total: u64) -> usize {
 }
 
 fn row(timeline: &Timeline, lane: Lane) -> String {
+    let total = timeline.makespan_ns;
     let mut cells = vec!['.'; WIDTH];
+    let mut small = vec![(0, '.'); WIDTH];
     let spans = timeline.spans.iter().filter(|s| s.lane == lane);
     // What gives memory up takes no time; it shows where nothing else does.
     let (evictions, work): (Vec<&Span>, Vec<&Span>) = spans.partition(|s| matches!(s.what, What::Evict(_)));
@@ -50,23 +53,28 @@ fn row(timeline: &Timeline, lane: Lane) -> String {
             "copy" => '=',
             _ => '~',
         };
-        let from = cell(span.start_ns, timeline.makespan_ns).min(WIDTH - 1);
-        let to = cell(span.end_ns, timeline.makespan_ns).clamp(from + 1, WIDTH);
-        cells[from..to].fill(mark);
-        let length = to - from;
-        if length >= 2 {
-            cells[from] = '|';
+        let from = cell(span.start_ns, total).min(WIDTH - 1);
+        let to = cell(span.end_ns, total).clamp(from + 1, WIDTH);
+        if to - from < 2 {
+            small[from] = (small[from].0 + span.ns(), mark);
+            continue;
         }
+        cells[from..to].fill(mark);
+        cells[from] = '|';
         // A name that would be cut down to one or two letters tells nothing.
-        if length >= 4 {
+        if to - from >= 4 {
             let name = span.label.chars().map(|c| if c.is_control() { ' ' } else { c });
             for (slot, c) in cells[from + 1..to].iter_mut().zip(name) {
                 *slot = c;
             }
         }
     }
+    for (slot, (ns, mark)) in cells.iter_mut().zip(small).filter(|(slot, (_, mark))| **slot == '.' && *mark != '.') {
+        let half = u128::from(ns) * WIDTH as u128 * 2 >= u128::from(total);
+        *slot = if half { mark } else { ':' };
+    }
     for span in evictions {
-        let slot = &mut cells[cell(span.start_ns, timeline.makespan_ns).min(WIDTH - 1)];
+        let slot = &mut cells[cell(span.start_ns, total).min(WIDTH - 1)];
         if *slot == '.' {
             *slot = 'x';
         }
