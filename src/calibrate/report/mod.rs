@@ -3,6 +3,7 @@
 mod chart;
 mod costs;
 mod drift;
+mod graph;
 
 use std::fmt::Write;
 
@@ -13,6 +14,7 @@ use super::examples::{EXAMPLES, Example};
 use crate::page::{self, bytes, count, escape, three, time};
 use crate::planner::decide::{Crossover, crossover};
 use crate::planner::profile::{DeviceKind, DeviceProfile, Knot, Profile, keys};
+use crate::planner::trace::gantt;
 use crate::planner::{Candidate, CostModel, Place};
 
 /// Most devices that have a colour of their own.
@@ -20,9 +22,10 @@ const COLOURS: usize = 4;
 
 /// The page; `drift`: what moved since, where somebody measured again.
 pub fn html(profile: &Profile, drift: Option<&Drift>) -> String {
-    let mut page = page::open(&format!("veda profile of {}", profile.host.cpu_model), "");
+    let mut page = page::open(&format!("veda profile of {}", profile.host.cpu_model), gantt::STYLE);
     page += &head(profile);
     page += &crossovers(profile);
+    page += &graph::section(profile);
     for (i, device) in profile.devices.iter().enumerate() {
         page += &curves(i, device);
     }
@@ -363,6 +366,19 @@ mod tests {
         for text in ["NaN", "http:", "https:", "<script", "src=", "url("] {
             assert!(!page.contains(text), "the page has `{text}`");
         }
+    }
+
+    #[test]
+    fn draws_the_plan_of_the_sample_graph() {
+        let page = html(&profile(), None);
+        let start = page.find("data-graph=\"sample\"").expect("is planned");
+        let chart = &page[start..start + page[start..].find("</svg>").expect("has a chart")];
+        for stage in ["decode", "denoise", "encode"] {
+            assert!(chart.contains(stage), "{stage} is not drawn");
+        }
+        assert!(page.contains("all CPU"), "the comparison is shown");
+        // A foreign machine without a GPU has a plan too.
+        assert!(html(&Profile::builtin(profile().host, &[]), None).contains("data-graph=\"sample\""));
     }
 
     #[test]
