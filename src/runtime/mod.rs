@@ -9,6 +9,8 @@ pub(crate) mod costs;
 pub(crate) mod global;
 #[cfg(feature = "gpu")]
 pub(crate) mod gpus;
+#[allow(dead_code)] // until graphs are built on it
+pub(crate) mod graph;
 pub(crate) mod model;
 pub(crate) mod route;
 pub(crate) mod session;

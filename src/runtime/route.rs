@@ -214,6 +214,12 @@ impl Inner {
         cfg!(feature = "telemetry") && self.config.enable_telemetry
     }
 
+    /// What a pipe costs, in the planner's terms; `None` where it has no form on devices.
+    pub(crate) fn work(&self, pipe: &Pipe<'_>, terminal: &Terminal) -> Option<Work> {
+        let prepared = self.shaders.get(pipe, terminal, self.checks(pipe, self.preferred())).ok()?;
+        Some(describe(pipe, terminal, &prepared).0)
+    }
+
     /// Which checks a pipe's shader needs.
     fn checks(&self, pipe: &Pipe<'_>, target: Option<Place>) -> Checks {
         let bounds = pipe.stages.iter().any(|s| s.desc.debug);

@@ -16,7 +16,7 @@ use crate::kernel::terminal::Terminal;
 use crate::runtime::shaders::Prepared;
 
 /// Elements of a window at most: far above what a device needs to be busy, far below what 32-bit positions need.
-const LARGEST: u64 = 1 << 26;
+pub(super) const LARGEST: u64 = 1 << 26;
 
 /// What a run took.
 #[derive(Clone, Copy, Debug, Default)]
@@ -87,6 +87,19 @@ fn grid(groups: u64, limit: u32) -> [u32; 3] {
     [x as u32, groups.div_ceil(x).max(1) as u32, 1]
 }
 
+/// The dispatches of a shader over `n` elements.
+pub(super) fn passes(prepared: &Prepared, n: u64, limit: u32) -> Vec<Pass> {
+    let pass = |(entry, name): (usize, &&str)| {
+        let groups = match *name {
+            "veda_offsets" => 1,
+            "veda_reduce" => n.div_ceil(u64::from(TILE)),
+            _ => n.div_ceil(u64::from(WORKGROUP)),
+        };
+        Pass { entry, groups: grid(groups, limit) }
+    };
+    prepared.assembled.entries.iter().enumerate().map(pass).collect()
+}
+
 /// Runs a pipe; `sink` receives the elements (or partial results, one per tile) in order, 4 bytes each.
 ///
 /// # Errors
@@ -149,21 +162,7 @@ fn run_window(
             Role::Status => Binding::Output { bytes: 4, read: Read::All, zero: true },
         })
         .collect();
-    let limit = device.info().limits.max_workgroups_per_dim;
-    let passes: Vec<Pass> = prepared
-        .assembled
-        .entries
-        .iter()
-        .enumerate()
-        .map(|(entry, name)| {
-            let groups = match *name {
-                "veda_offsets" => 1,
-                "veda_reduce" => n.div_ceil(u64::from(TILE)),
-                _ => tiles,
-            };
-            Pass { entry, groups: grid(groups, limit) }
-        })
-        .collect();
+    let passes = passes(prepared, n, device.info().limits.max_workgroups_per_dim);
     let mut failed = false;
     let job = Job { shader: &prepared.shader, bindings: &bindings, passes: &passes, predicted_ns };
     let timing = device.run(&job, &mut |binding, bytes| match roles[binding] {
