@@ -10,6 +10,8 @@ mod compare;
 mod devices;
 #[path = "veda-calibrate/drift.rs"]
 mod drift;
+#[path = "veda-calibrate/graph.rs"]
+mod graph;
 #[path = "veda-calibrate/report.rs"]
 mod report;
 #[path = "veda-calibrate/run.rs"]
@@ -61,6 +63,19 @@ enum Command {
     Check {
         /// The profile [default: the user's profile]
         file: Option<PathBuf>,
+        /// Plan a graph of 12 stages, run it, and compare the plan with the clock
+        #[arg(long)]
+        graph: bool,
+        /// Size of the graph's picture
+        #[arg(long, value_names = ["WIDTH", "HEIGHT"], num_args = 2, default_values_t = [4000, 3000],
+            value_parser = clap::value_parser!(u32).range(8..=16384), requires = "graph")]
+        size: Vec<u32>,
+        /// Let the plan use software adapters too (they run on the CPU: for tests)
+        #[arg(long, requires = "graph")]
+        software: bool,
+        /// Draw the plan beside the fastest run as one HTML file
+        #[arg(long, value_name = "FILE", requires = "graph")]
+        page: Option<PathBuf>,
     },
     /// Measure a few sizes of everything again and say what moved since (exit status 3 where something did)
     #[command(
@@ -106,7 +121,11 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run { quick, output, no_gpu, software } => run::run(quick, output, no_gpu, software).map(success),
         Command::Show { file } => path(file).and_then(|p| show::show(&load(&p)?, &p)).map(success),
-        Command::Check { file } => path(file).and_then(|p| check::check(&load(&p)?, &p)).map(success),
+        Command::Check { file, graph: false, .. } => path(file).and_then(|p| check::check(&load(&p)?, &p)).map(success),
+        Command::Check { file, size, software, page, .. } => {
+            let options = graph::Options { width: size[0], height: size[1], software, page };
+            path(file).and_then(|p| graph::check(&load(&p)?, &p, &options)).map(success)
+        }
         Command::Drift { file, json, all } => path(file).and_then(|p| drift::drift(&load(&p)?, &p, json, all)),
         Command::Compare { a, b, json } => load(&a).and_then(|a| compare::compare(&a, &load(&b)?, json)).map(success),
         Command::Report { file, output } => {

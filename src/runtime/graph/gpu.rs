@@ -124,9 +124,7 @@ impl<'a> GpuLane<'a> {
                 Job::Run(t) => self.task(board, t).map_err(|trouble| (trouble, Some(t))),
                 Job::Upload(u) => self.upload(board, &u).map_err(|trouble| (trouble, None)),
                 // Somebody waits for it, and only this GPU has it.
-                Job::Download(parts) => {
-                    self.download(board, &parts).map_err(|trouble| (self.fatal(trouble), None))
-                }
+                Job::Download(parts) => self.download(board, &parts).map_err(|trouble| (self.fatal(trouble), None)),
             };
             board = match outcome {
                 Ok(board) => board,
@@ -447,13 +445,21 @@ impl<'a> GpuLane<'a> {
     }
 
     /// Brings what the host lacks of some ranges.
-    fn download<'b>(&'b self, mut board: MutexGuard<'b, Board>, parts: &[Use]) -> Result<MutexGuard<'b, Board>, Trouble> {
+    fn download<'b>(
+        &'b self,
+        mut board: MutexGuard<'b, Board>,
+        parts: &[Use],
+    ) -> Result<MutexGuard<'b, Board>, Trouble> {
         for u in parts {
             for _ in 0..ATTEMPTS {
                 let mut list = List::default();
                 let (from, to) = board.arrays[u.array].range(u.window);
                 self.fetch(&mut board, &mut list, u.array, (from, to));
-                match self.fly(board, list, Trip { copies: Some((Lane::Download(self.gpu), u.array)), ..Trip::default() }) {
+                match self.fly(
+                    board,
+                    list,
+                    Trip { copies: Some((Lane::Download(self.gpu), u.array)), ..Trip::default() },
+                ) {
                     Ok(next) => {
                         board = next;
                         break;

@@ -13,13 +13,13 @@ mod error;
 #[cfg(feature = "gpu")]
 mod flight;
 pub(crate) mod fuse;
-pub(crate) mod host;
 #[cfg(feature = "gpu")]
 mod gpu;
 #[cfg(feature = "gpu")]
 mod gpu_loop;
 #[cfg(feature = "gpu")]
 mod gpu_task;
+pub(crate) mod host;
 mod intervals;
 pub(crate) mod op;
 pub(crate) mod price;

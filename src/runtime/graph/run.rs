@@ -292,12 +292,7 @@ fn remember(runtime: &Runtime, arrays: &[Array]) {
     }
 }
 
-fn outcome(
-    runtime: &Runtime,
-    arrays: &[Array],
-    record: Record,
-    replans: Vec<(u64, Plan)>,
-) -> RunOutcome {
+fn outcome(runtime: &Runtime, arrays: &[Array], record: Record, replans: Vec<(u64, Plan)>) -> RunOutcome {
     let wanted = arrays.iter().enumerate().filter(|(_, a)| a.wanted.is_some());
     let outputs = wanted.map(|(d, array)| (d, output(runtime, array))).collect();
     let mut notes = record.notes;

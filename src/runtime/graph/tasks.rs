@@ -98,12 +98,7 @@ fn output_window(graph: &TaskGraph, node: TaskId, window: Option<(u64, u64)>) ->
 }
 
 /// The range that it reads of an input.
-fn input_window(
-    graph: &TaskGraph,
-    node: TaskId,
-    read: &Read,
-    window: Option<(u64, u64)>,
-) -> Option<(usize, usize)> {
+fn input_window(graph: &TaskGraph, node: TaskId, read: &Read, window: Option<(u64, u64)>) -> Option<(usize, usize)> {
     let (from, to) = window?;
     let same_space = match &graph.tasks[node].cost {
         TaskCost::Kernel { work, .. } => graph.data[read.datum].elements == work.elements,
@@ -113,12 +108,7 @@ fn input_window(
 }
 
 /// Traces a plan back. `origins[i]` is the task of `graph` that task `i` of the planned graph was.
-pub(super) fn trace(
-    program: &Program,
-    graph: &TaskGraph,
-    plan: &Plan,
-    origins: &[TaskId],
-) -> Result<Traced, RunError> {
+pub(super) fn trace(program: &Program, graph: &TaskGraph, plan: &Plan, origins: &[TaskId]) -> Result<Traced, RunError> {
     let bad = |reason: String| RunError::Plan { reason };
     let mut tasks = Vec::with_capacity(plan.graph.tasks.len());
     for (t, task) in plan.graph.tasks.iter().enumerate() {
