@@ -22,6 +22,8 @@ struct Device {
     stream: Curve,
     stream_one: Option<Curve>,
     gather: Curve,
+    /// GPUs only, where it was measured.
+    reduce: Option<Curve>,
     upload: Option<Curve>,
     download: Option<Curve>,
     scalars: BTreeMap<String, f64>,
@@ -81,6 +83,7 @@ impl Device {
             stream: curve(keys::STREAM).unwrap_or_else(|| one.clone()),
             stream_one: if is_cpu { curve(keys::STREAM_ONE) } else { None },
             gather: curve(keys::GATHER).unwrap_or(one),
+            reduce: if is_cpu { None } else { curve(keys::REDUCE) },
             upload: curve(keys::UPLOAD),
             download: curve(keys::DOWNLOAD),
             scalars,
@@ -101,12 +104,18 @@ impl Device {
         self.parts[part as usize].factor()
     }
 
-    /// Arithmetic of all elements on one lane of `op_us`, and memory through `stream`, `overlap` of the shorter hidden.
+    /// Arithmetic of all elements on one lane of `op_us`, and memory through `stream` (reductions through their own curve
+    /// where there is one), `overlap` of the shorter hidden.
     fn exec(&self, work: &Work, stream: &Curve, speed_up: f64, overlap: f64) -> f64 {
         let n = work.elements as f64;
         let per_element: f64 = work.ops.values().iter().zip(&self.op_us).map(|(c, us)| c * us).sum();
         let compute = per_element * n / speed_up;
-        let memory = stream.us(work.in_bytes * n + work.result_bytes()) + self.gather.us(work.gather_bytes * n);
+        let ordered = match &self.reduce {
+            // Its partial results are in the curve.
+            Some(reduce) if work.output == OutputKind::Reduce => reduce.us(work.in_bytes * n),
+            _ => stream.us(work.in_bytes * n + work.result_bytes()),
+        };
+        let memory = ordered + self.gather.us(work.gather_bytes * n);
         compute + memory - overlap * compute.min(memory)
     }
 
@@ -230,9 +239,10 @@ impl CostModel {
 
     /// Execution and launch on the CPU: one thread, or all of them after a fork.
     fn cpu_exec(&self, device: &Device, work: &Work, scale: f64) -> (f64, f64) {
-        let alone = device.exec(work, device.stream_one.as_ref().unwrap_or(&device.stream), 1.0, 0.95) * scale;
+        let overlap = device.scalar(keys::OVERLAP).min(1.0);
+        let alone = device.exec(work, device.stream_one.as_ref().unwrap_or(&device.stream), 1.0, overlap) * scale;
         let speed_up = (self.threads * device.scalar(keys::PARALLEL_EFFICIENCY)).min(work.elements as f64).max(1.0);
-        let shared = device.exec(work, &device.stream, speed_up, 0.95) * scale;
+        let shared = device.exec(work, &device.stream, speed_up, overlap) * scale;
         let fork = device.scalar(keys::FORK_JOIN_US) * device.factor(Part::Launch);
         if alone <= fork + shared { (alone, 0.0) } else { (shared, fork) }
     }

@@ -1,29 +1,37 @@
 //! The profile as a page: one HTML file with its style and charts inside, no script, no network.
 
 mod chart;
+mod costs;
+mod drift;
+mod graph;
 
 use std::fmt::Write;
 
 use chart::{Line, Unit, chart};
 
+use super::drift::Drift;
 use super::examples::{EXAMPLES, Example};
 use crate::page::{self, bytes, count, escape, three, time};
 use crate::planner::decide::{Crossover, crossover};
 use crate::planner::profile::{DeviceKind, DeviceProfile, Knot, Profile, keys};
+use crate::planner::trace::gantt;
 use crate::planner::{Candidate, CostModel, Place};
 
 /// Most devices that have a colour of their own.
 const COLOURS: usize = 4;
 
-/// The page.
-pub fn html(profile: &Profile) -> String {
-    let mut page = page::open(&format!("veda profile of {}", profile.host.cpu_model), "");
+/// The page; `drift`: what moved since, where somebody measured again.
+pub fn html(profile: &Profile, drift: Option<&Drift>) -> String {
+    let mut page = page::open(&format!("veda profile of {}", profile.host.cpu_model), gantt::STYLE);
     page += &head(profile);
     page += &crossovers(profile);
+    page += &graph::section(profile);
     for (i, device) in profile.devices.iter().enumerate() {
         page += &curves(i, device);
     }
+    page += &costs::costs(profile);
     page += &rates(profile);
+    page += &drift.map(drift::table).unwrap_or_default();
     page += &scalars(profile);
     page += &identity(profile);
     let _ = writeln!(
@@ -212,7 +220,7 @@ fn title(key: &str) -> &str {
         keys::GATHER => "Random gather",
         keys::UPLOAD => "Host to device",
         keys::DOWNLOAD => "Device to host",
-        "reduce" => "Reduction",
+        keys::REDUCE => "Reduction",
         other => other,
     }
 }
@@ -344,7 +352,7 @@ mod tests {
     #[test]
     fn holds_every_curve_of_every_device_and_nests() {
         let profile = profile();
-        let page = html(&profile);
+        let page = html(&profile, None);
         check_nesting(&page);
         for (i, device) in profile.devices.iter().enumerate() {
             for (key, knots) in &device.curves {
@@ -361,10 +369,42 @@ mod tests {
     }
 
     #[test]
+    fn draws_the_plan_of_the_sample_graph() {
+        let page = html(&profile(), None);
+        let start = page.find("data-graph=\"sample\"").expect("is planned");
+        let chart = &page[start..start + page[start..].find("</svg>").expect("has a chart")];
+        for stage in ["decode", "denoise", "encode"] {
+            assert!(chart.contains(stage), "{stage} is not drawn");
+        }
+        assert!(page.contains("all CPU"), "the comparison is shown");
+        // A foreign machine without a GPU has a plan too.
+        assert!(html(&Profile::builtin(profile().host, &[]), None).contains("data-graph=\"sample\""));
+    }
+
+    #[test]
+    fn shows_costs_overlaps_and_what_drifted() {
+        let profile = profile();
+        let mut now = profile.clone();
+        for knot in now.devices[1].curves.get_mut(keys::UPLOAD).expect("built in") {
+            knot.min_us *= 9.0;
+            knot.p50_us *= 9.0;
+            knot.p90_us *= 9.0;
+        }
+        let page = html(&profile, Some(&crate::calibrate::drift::assess(&profile, &now)));
+        check_nesting(&page);
+        for (i, key) in [(0, keys::FORK_JOIN_US), (1, keys::MARGINAL_US), (0, keys::OVERLAP), (1, keys::OVERLAP_UPLOAD)]
+        {
+            assert_eq!(page.matches(&format!("data-cost=\"{i}/{key}\"")).count(), 1, "{i}/{key}");
+        }
+        assert!(page.contains("1 of ") && page.contains("×9") && page.contains(">worse<"), "{page}");
+        assert!(!html(&profile, None).contains("What moved since") && !page.contains("NaN"));
+    }
+
+    #[test]
     fn marks_the_crossover_of_a_card_and_says_when_there_is_none() {
-        let page = html(&profile());
+        let page = html(&profile(), None);
         assert!(page.contains("class=\"mark-text\""), "the built-in card wins the heavy example at some size");
-        let alone = html(&Profile::builtin(profile().host, &[]));
+        let alone = html(&Profile::builtin(profile().host, &[]), None);
         assert!(alone.contains("no GPU") && !alone.contains("class=\"mark-text\""));
         check_nesting(&alone);
     }

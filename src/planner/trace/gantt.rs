@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::chart::svg;
+pub(crate) use super::chart::svg;
 use super::diff::{TraceDiff, change, diff, relative};
 use super::{LOST, kind, percent, source, time};
 use crate::page::{self, escape, three};
@@ -58,7 +58,8 @@ pub fn page(title: &str, timelines: &[&Timeline]) -> String {
     page + page::CLOSE
 }
 
-const LEGEND: &str = "<p class=\"timeline\"><span class=\"key\"><b class=\"run\"></b>runs a task</span>\
+/// What the colours mean.
+pub(crate) const LEGEND: &str = "<p class=\"timeline\"><span class=\"key\"><b class=\"run\"></b>runs a task</span>\
     <span class=\"key\"><b class=\"copy\"></b>copies a datum</span>\
     <span class=\"key\"><b class=\"build\"></b>builds a pipeline</span>\
     <span class=\"key\"><b class=\"evict\"></b>gives memory up</span>";
