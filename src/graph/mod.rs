@@ -27,6 +27,7 @@
 
 mod apply;
 mod custom;
+mod draw;
 mod filter;
 mod fold;
 mod host;

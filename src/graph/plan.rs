@@ -353,6 +353,11 @@ impl Outputs {
         &self.timeline
     }
 
+    /// The plan that was run, as plain data.
+    pub(super) fn planned(&self) -> &crate::planner::Plan {
+        &self.plan.planned
+    }
+
     /// What did not go as planned, one line each: losses, work that went elsewhere because something was late.
     pub fn notes(&self) -> &[String] {
         &self.notes
