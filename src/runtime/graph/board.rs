@@ -213,7 +213,7 @@ impl<'a> Shared<'a> {
     }
 
     /// Whether every lane's work is done.
-    pub(super) fn finished(&self, board: &Board) -> bool {
+    pub(super) fn finished(board: &Board) -> bool {
         board.lanes.values().all(Vec::is_empty)
             && board.tasks.iter().all(|&p| p == Progress::Done)
             && board.requests.values().all(Vec::is_empty)
@@ -222,9 +222,7 @@ impl<'a> Shared<'a> {
 
     /// Whether what a use needs has been written, as a command on `gpu` sees it (`None`: as the host does).
     pub(super) fn written(&self, board: &Board, u: &Use, gpu: Option<u32>) -> bool {
-        let ok = |&t: &TaskId| {
-            !self.tasks[t].writes.iter().any(|w| w.overlaps(u)) || progressed(board.tasks[t], gpu)
-        };
+        let ok = |&t: &TaskId| !self.tasks[t].writes.iter().any(|w| w.overlaps(u)) || progressed(board.tasks[t], gpu);
         self.writers.get(&u.array).is_none_or(|tasks| tasks.iter().all(ok)) && board.arrays[u.array].len.is_some()
     }
 

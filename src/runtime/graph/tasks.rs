@@ -102,12 +102,7 @@ fn output_window(graph: &TaskGraph, node: TaskId, window: Option<(u64, u64)>) ->
 }
 
 /// The range that it reads of an input.
-fn input_window(
-    graph: &TaskGraph,
-    node: TaskId,
-    read: &Read,
-    window: Option<(u64, u64)>,
-) -> Option<(usize, usize)> {
+fn input_window(graph: &TaskGraph, node: TaskId, read: &Read, window: Option<(u64, u64)>) -> Option<(usize, usize)> {
     let (from, to) = window?;
     let same_space = match &graph.tasks[node].cost {
         TaskCost::Kernel { work, .. } => graph.data[read.datum].elements == work.elements,
@@ -117,12 +112,7 @@ fn input_window(
 }
 
 /// Traces a plan back. `origins[i]` is the task of `graph` that task `i` of the planned graph was.
-pub(super) fn trace(
-    program: &Program,
-    graph: &TaskGraph,
-    plan: &Plan,
-    origins: &[TaskId],
-) -> Result<Traced, RunError> {
+pub(super) fn trace(program: &Program, graph: &TaskGraph, plan: &Plan, origins: &[TaskId]) -> Result<Traced, RunError> {
     let bad = |reason: String| RunError::Plan { reason };
     let mut tasks = Vec::with_capacity(plan.graph.tasks.len());
     for (t, task) in plan.graph.tasks.iter().enumerate() {
@@ -201,14 +191,14 @@ fn merge(program: &Program, graph: &TaskGraph, task: TaskInfo) -> TaskInfo {
     for (i, node) in task.nodes.iter().enumerate() {
         let Node::Op(op) = &node.code else { return task };
         let mut wire = |u: &Use| {
-            let inner = task.nodes[..i].iter().position(|n| n.outputs[0].array == u.array);
-            inner.map(Wire::Node).unwrap_or_else(|| {
-                let known = inputs.iter().position(|other| other == u);
-                Wire::Input(known.unwrap_or_else(|| {
-                    inputs.push(*u);
-                    inputs.len() - 1
-                }))
-            })
+            if let Some(inner) = task.nodes[..i].iter().position(|n| n.outputs[0].array == u.array) {
+                return Wire::Node(inner);
+            }
+            let known = inputs.iter().position(|other| other == u);
+            Wire::Input(known.unwrap_or_else(|| {
+                inputs.push(*u);
+                inputs.len() - 1
+            }))
         };
         let reads = node.inputs.iter().map(&mut wire).collect();
         parts.push(Part { op: Arc::clone(op), reads, output: program.arrays[node.outputs[0].array].shape.ty });

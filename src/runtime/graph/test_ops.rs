@@ -104,10 +104,14 @@ impl TestOp {
     pub(super) fn reference(&self, inputs: &[&[u32]]) -> Vec<u32> {
         let map = |f: &dyn Fn(u32) -> u32| inputs[0].iter().map(|&x| f(x)).collect();
         match self {
-            TestOp::Join => inputs[0].iter().zip(inputs[1]).map(|(&x, &y)| x.wrapping_mul(31).wrapping_add(y ^ 7)).collect(),
+            TestOp::Join => {
+                inputs[0].iter().zip(inputs[1]).map(|(&x, &y)| x.wrapping_mul(31).wrapping_add(y ^ 7)).collect()
+            }
             TestOp::IsOdd => map(&|x| x % 2),
             TestOp::KeepOdd => inputs[0].iter().copied().filter(|x| x % 2 == 1).collect(),
-            TestOp::Sum => inputs[0].chunks(TILE as usize).map(|c| c.iter().fold(0u32, |a, &x| a.wrapping_add(x))).collect(),
+            TestOp::Sum => {
+                inputs[0].chunks(TILE as usize).map(|c| c.iter().fold(0u32, |a, &x| a.wrapping_add(x))).collect()
+            }
             TestOp::Less => map(&|x| x.max(1) - 1),
             TestOp::Long => map(&long_twin),
             TestOp::Total => vec![inputs[0].iter().fold(0u32, |a, &x| a.wrapping_add(x))],

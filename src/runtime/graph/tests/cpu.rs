@@ -14,7 +14,13 @@ pub(super) fn two_states(n: usize, count: Count) -> LoopNode {
         reads: vec![Operand::Input(0), Operand::Input(1)],
         output: Shape { ty: Ty::U32, len: n },
     };
-    LoopNode { name: "rounds".into(), states: 2, body: vec![step], next: vec![Operand::Step(0), Operand::Input(0)], count }
+    LoopNode {
+        name: "rounds".into(),
+        states: 2,
+        body: vec![step],
+        next: vec![Operand::Step(0), Operand::Input(0)],
+        count,
+    }
 }
 
 pub(super) fn two_states_reference(mut a: Vec<u32>, mut b: Vec<u32>, rounds: usize) -> Vec<Vec<u32>> {

@@ -85,8 +85,11 @@ impl Maker {
         let ty = if matches!(op, TestOp::IsOdd) { Ty::Bool } else { Ty::U32 };
         let access = if matches!(op, TestOp::Total) { Access::Whole } else { Access::Elements };
         let name = super::op::Op::name(&op);
-        let divisible =
-            if dynamic || matches!(op, TestOp::Total) { Divisible::No } else { Divisible::By { grain: u64::from(TILE), per_output } };
+        let divisible = if dynamic || matches!(op, TestOp::Total) {
+            Divisible::No
+        } else {
+            Divisible::By { grain: u64::from(TILE), per_output }
+        };
         let output = self.datum(&format!("{name}'s output"), ty, len, dynamic);
         let reads = reads.iter().map(|&datum| Read { datum, access }).collect();
         self.task(name, Node::Op(Arc::new(op)), reads, vec![output], divisible);
