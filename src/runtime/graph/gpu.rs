@@ -124,7 +124,9 @@ impl<'a> GpuLane<'a> {
                 Job::Run(t) => self.task(board, t).map_err(|trouble| (trouble, Some(t))),
                 Job::Upload(u) => self.upload(board, &u).map_err(|trouble| (trouble, None)),
                 // Somebody waits for it, and only this GPU has it.
-                Job::Download(parts) => self.download(board, &parts).map_err(|trouble| (self.fatal(trouble), None)),
+                Job::Download(parts) => {
+                    self.download(board, &parts).map_err(|trouble| (self.fatal(trouble), None))
+                }
             };
             board = match outcome {
                 Ok(board) => board,
@@ -290,6 +292,10 @@ impl<'a> GpuLane<'a> {
             }
             return job;
         }
+        // A task of this lane may need on the host what this GPU has.
+        if board.requests.get(&self.gpu).is_some_and(|line| !line.is_empty()) {
+            return Job::Again;
+        }
         if self.shared.finished(board) {
             self.shared.changed(board);
             return Job::End;
@@ -445,21 +451,10 @@ impl<'a> GpuLane<'a> {
     }
 
     /// Brings what the host lacks of some ranges.
-    fn download<'b>(
-        &'b self,
-        mut board: MutexGuard<'b, Board>,
-        parts: &[Use],
-    ) -> Result<MutexGuard<'b, Board>, Trouble> {
+    fn download<'b>(&'b self, mut board: MutexGuard<'b, Board>, parts: &[Use]) -> Result<MutexGuard<'b, Board>, Trouble> {
         for u in parts {
             for _ in 0..ATTEMPTS {
-                let mut list = List::default();
-                let (from, to) = board.arrays[u.array].range(u.window);
-                self.fetch(&mut board, &mut list, u.array, (from, to));
-                match self.fly(
-                    board,
-                    list,
-                    Trip { copies: Some((Lane::Download(self.gpu), u.array)), ..Trip::default() },
-                ) {
+                match self.bring_in_parts(board, u) {
                     Ok(next) => {
                         board = next;
                         break;

@@ -235,7 +235,7 @@ impl GpuLane<'_> {
                 Some(i) => i,
                 None => {
                     let bytes = (WORD * step.output.len as u64).max(WORD);
-                    state.buffers[k].push(self.device.allocate(bytes)?);
+                    state.buffers[k].push(self.allocate(bytes)?);
                     state.buffers[k].len() - 1
                 }
             };
@@ -267,7 +267,7 @@ impl GpuLane<'_> {
                 let mut attempts = 0;
                 let own = loop {
                     attempts += 1;
-                    match self.device.allocate((WORD * len as u64).max(WORD)).map_err(Trouble::from) {
+                    match self.allocate((WORD * len as u64).max(WORD)) {
                         Ok(own) => break own,
                         Err(Trouble::Full(_)) if attempts < ATTEMPTS => board = self.make_room(board, Some(t))?,
                         Err(trouble) => return Err(trouble),

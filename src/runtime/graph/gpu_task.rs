@@ -159,7 +159,7 @@ impl GpuLane<'_> {
             None => (0, room_of(form, end - base) as usize),
         };
         let target = if local {
-            let buffer = self.device.allocate((WORD * (to - from) as u64).max(WORD))?;
+            let buffer = self.allocate((WORD * (to - from) as u64).max(WORD))?;
             Slice { buffer, offset: 0, from, to }
         } else {
             self.room(board, output.array, (from, to))?
@@ -262,7 +262,7 @@ impl GpuLane<'_> {
     }
 
     fn scratch(&self, bytes: u64) -> Result<Bound, Trouble> {
-        let buffer = self.device.allocate(bytes)?;
+        let buffer = self.allocate(bytes)?;
         Ok(Bound::Buffer { buffer, offset: 0, bytes })
     }
 
@@ -271,7 +271,7 @@ impl GpuLane<'_> {
         let buffer = match &list.status {
             Some(buffer) => buffer.clone(),
             None => {
-                let buffer = self.device.allocate(WORD)?;
+                let buffer = self.allocate(WORD)?;
                 list.commands.insert(0, Owned::Zero { buffer: buffer.clone(), bytes: WORD });
                 list.status.insert(buffer).clone()
             }
@@ -283,7 +283,7 @@ impl GpuLane<'_> {
     pub(super) fn complete(&self, board: &mut Board, list: &mut List, u: &Use) -> Result<Slice, Trouble> {
         let (from, to) = board.arrays[u.array].range(u.window);
         if from == to {
-            let buffer = self.device.allocate(WORD)?;
+            let buffer = self.allocate(WORD)?;
             return Ok(Slice { buffer, offset: 0, from, to });
         }
         let here = board.arrays[u.array].gpus.get(&self.gpu).into_iter().flatten();
@@ -360,7 +360,7 @@ impl GpuLane<'_> {
         // One buffer for all where somebody reads all of it: then windows need not be gathered.
         let aligned = (WORD * from as u64).is_multiple_of(self.alignment());
         let (a, b) = if self.whole.contains(&d) && aligned { (0, len) } else { (from, to) };
-        let buffer = self.device.allocate((WORD * (b - a) as u64).max(WORD))?;
+        let buffer = self.allocate((WORD * (b - a) as u64).max(WORD))?;
         let segment = Segment { from: a, to: b, buffer: buffer.clone(), valid: Default::default() };
         board.arrays[d].gpus.entry(self.gpu).or_default().push(segment);
         Ok(Slice { buffer, offset: WORD * (from - a) as u64, from, to })
@@ -390,7 +390,10 @@ impl GpuLane<'_> {
             }
         }
         for &(a, b) in parts.ranges() {
-            self.fetch(board, list, write.array, (a, b));
+            // Large ones go in parts, on their own: their staging memory would keep the task waiting.
+            if b - a <= self.chunk() {
+                self.fetch(board, list, write.array, (a, b));
+            }
         }
     }
 

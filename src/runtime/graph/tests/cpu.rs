@@ -80,7 +80,7 @@ fn windows_make_one_array() {
     let b = m.op(TestOp::Join, &[a, x]);
     let sums = m.op(TestOp::Sum, &[b]);
     let total = m.op(TestOp::Total, &[sums]);
-    [b, sums, total].map(|d| m.want(d));
+    [b, sums, total].into_iter().for_each(|d| m.want(d));
     let plan = cut(&m.graph, &[0, 4096, 32_768], &[Place::Cpu], &[]);
     assert_eq!(plan.graph.tasks.len(), 10);
     m.check(&cpu_runtime(), &plan);

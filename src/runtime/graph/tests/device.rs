@@ -73,7 +73,7 @@ fn a_filter_that_keeps_nothing_on_the_device() {
     let kept = m.op(TestOp::KeepOdd, &[x]);
     let next = m.op(TestOp::Step, &[kept]);
     let sums = m.op(TestOp::Sum, &[next]);
-    [kept, next, sums].map(|d| m.want(d));
+    [kept, next, sums].into_iter().for_each(|d| m.want(d));
     let outcome = m.check(runtime, &m.plan(&[gpu; 3]));
     assert_eq!(outcome.rerouted, 0, "{:?}", outcome.notes);
 }
@@ -90,7 +90,7 @@ fn windows_on_both_places_make_one_array() {
     let total = m.op(TestOp::Total, &[sums]);
     // Reads the pieces of `b` as one.
     let again = m.op(TestOp::Step, &[b]);
-    [b, sums, odd, total, again].map(|d| m.want(d));
+    [b, sums, odd, total, again].into_iter().for_each(|d| m.want(d));
     for places in [[gpu, Place::Cpu], [Place::Cpu, gpu], [gpu, gpu]] {
         let mut plan = cut(&m.graph, &[0, 8192, 65_536], &places, &[5]);
         let last = plan.places.len() - 1;
@@ -212,9 +212,11 @@ fn two_branches_overlap() {
     // Watches from outside until the device's branch is done while the host node runs.
     let device = runtime.inner.gpus.wait().gpu(if let Place::Gpu(i) = gpu { i } else { 0 }).and_then(|g| g.device());
     let device = device.expect("it is open");
-    let before = device.counters().jobs;
+    let before = device.counters().lists;
     let watcher = std::thread::spawn(move || {
-        while device.counters().jobs < before + 2 {
+        // Not for ever: if the branch does not go ahead, the comparison of the spans below says so.
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while device.counters().lists < before + 2 && std::time::Instant::now() < end {
             std::thread::yield_now();
         }
         theirs.store(true, std::sync::atomic::Ordering::Release);
