@@ -47,10 +47,28 @@ fn optimistic_costs(table: &Table, edges: &[Vec<f64>]) -> Vec<f64> {
     costs
 }
 
+/// A finite number with a total order.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Rank(f64);
+
+impl Eq for Rank {}
+
+impl PartialOrd for Rank {
+    fn partial_cmp(&self, other: &Rank) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Rank {
+    fn cmp(&self, other: &Rank) -> std::cmp::Ordering {
+        self.0.total_cmp(&other.0)
+    }
+}
+
 pub(super) fn draft(table: &Table, edges: &[Vec<f64>]) -> Result<Draft, Infeasible> {
     let p = table.processors;
     let costs = optimistic_costs(table, edges);
-    let rank = |t: usize| (costs[t * p..(t + 1) * p].iter().sum::<f64>() / p as f64) as u64;
+    let rank = |t: usize| Rank(costs[t * p..(t + 1) * p].iter().sum());
     let mut waiting: Vec<usize> = (0..table.tasks).map(|t| table.preds.row(t).len()).collect();
     let mut ready: BinaryHeap<_> =
         (0..table.tasks).filter(|&t| waiting[t] == 0).map(|t| (rank(t), std::cmp::Reverse(t))).collect();
@@ -58,7 +76,7 @@ pub(super) fn draft(table: &Table, edges: &[Vec<f64>]) -> Result<Draft, Infeasib
     while let Some((_, std::cmp::Reverse(t))) = ready.pop() {
         let ends = (0..p).filter_map(|q| {
             let (_, end) = state.estimate(t, q)?;
-            Some((end.saturating_add(costs[t * p + q] as u64), q))
+            Some((Rank(end as f64 + costs[t * p + q]), q))
         });
         let (_, q) = ends.min().ok_or(Infeasible::NoProcessor { task: t })?;
         state.place(t, q);

@@ -1,11 +1,13 @@
 //! The best of several heuristics and a local search, all judged by the one simulator.
 
 use super::chain;
+use super::check::check;
 use super::heft::{self, by_rank, mean_copies, ranks};
 use super::improve::{Judge, Score, Scored, improve};
 use super::instance::Instance;
 use super::peft;
 use super::result::{Draft, Infeasible, Schedule};
+use super::retime::retime;
 use super::simulate::Simulator;
 use super::single;
 
@@ -16,6 +18,10 @@ pub struct Options<'a> {
     pub seed: u64,
     /// Drafts to start from beside the heuristics'. The result is not worse than the best of them.
     pub drafts: &'a [Draft],
+    /// Schedules of this instance with other times: another bus, or a processor less (of the same indices otherwise).
+    /// They are taken as drafts and re-timed, so the result is not worse than the best of them re-timed; which on a faster
+    /// bus is not worse than what it was ([`retime`]).
+    pub plans: &'a [Schedule],
     /// What is minimised, lexicographically; `None`: the makespan. Called for every schedule that the search tries, so a
     /// search with it tries about a third as many.
     pub goal: Option<&'a dyn Fn(&Schedule) -> Score>,
@@ -28,6 +34,7 @@ impl std::fmt::Debug for Options<'_> {
         f.debug_struct("Options")
             .field("seed", &self.seed)
             .field("drafts", &self.drafts.len())
+            .field("plans", &self.plans.len())
             .field("goal", &self.goal.map(|_| "given"))
             .field("budget", &self.budget)
             .finish()
@@ -46,7 +53,7 @@ pub enum Origin {
     Peft,
     /// [`chain`](mod@super::chain).
     ChainDp,
-    /// A draft of [`Options::drafts`].
+    /// A draft of [`Options::drafts`]; then of [`Options::plans`].
     Given(usize),
     /// [`improve`](super::improve).
     LocalSearch,
@@ -100,7 +107,9 @@ pub fn schedule(instance: &Instance, options: &Options<'_>) -> Result<Outcome, I
     drafts.push((Origin::Heft, heft::draft(&table, &ranks)));
     drafts.push((Origin::Peft, peft::draft(&table, &edges)));
     drafts.push((Origin::ChainDp, chain::draft(&table, &edges, order)));
-    drafts.extend(options.drafts.iter().enumerate().map(|(i, d)| (Origin::Given(i), Ok(d.clone()))));
+    let plans = options.plans.iter().map(|s| Draft { assignment: s.assignment.clone(), order: s.order.clone() });
+    let given = options.drafts.iter().cloned().chain(plans).enumerate();
+    drafts.extend(given.map(|(i, d)| (Origin::Given(i), Ok(d))));
 
     let mut first_error = None;
     let mut candidates: Vec<(Origin, u64)> = Vec::new();
@@ -126,6 +135,12 @@ pub fn schedule(instance: &Instance, options: &Options<'_>) -> Result<Outcome, I
         }
     }
     starts.sort_by_key(|(s, _)| s.score);
+    let goal = |s: &Schedule| options.goal.map_or((s.makespan, 0), |goal| goal(s));
+    let kept = options.plans.iter().enumerate().filter_map(|(i, plan)| {
+        let again = retime(instance, plan).ok().filter(|s| check(instance, s).is_empty())?;
+        Some((goal(&again), Origin::Given(options.drafts.len() + i), again))
+    });
+    let kept = kept.min_by_key(|(score, ..)| *score);
     let Some(&(Scored { score, .. }, origin)) = starts.first() else {
         return Err(first_error.unwrap_or(Infeasible::Incomplete));
     };
@@ -133,6 +148,9 @@ pub fn schedule(instance: &Instance, options: &Options<'_>) -> Result<Outcome, I
     let best = improve(&mut judge, &starts, options.seed).unwrap_or_else(|| starts[0].clone());
     let schedule = judge.simulator.simulate(&best.draft.assignment, &best.draft.order)?;
     candidates.push((Origin::LocalSearch, schedule.makespan));
+    if let Some((_, origin, schedule)) = kept.filter(|(kept, ..)| *kept < best.score) {
+        return Ok(Outcome { schedule, origin, candidates });
+    }
     let origin = if best.score < score { Origin::LocalSearch } else { origin };
     Ok(Outcome { schedule, origin, candidates })
 }

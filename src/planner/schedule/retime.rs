@@ -39,7 +39,10 @@ struct State<'a> {
 /// [`Infeasible`] where a task cannot run on its processor, or where the schedule does not fit the instance.
 pub fn retime(instance: &Instance, schedule: &Schedule) -> Result<Schedule, Infeasible> {
     let table = Table::new(instance);
-    if schedule.runs.len() != table.tasks || schedule.assignment.len() != table.tasks {
+    if schedule.runs.len() != table.tasks
+        || schedule.assignment.len() != table.tasks
+        || schedule.order.iter().any(|&t| t >= table.tasks)
+    {
         return Err(Infeasible::Incomplete);
     }
     let mut events: Vec<(u64, u64, Event)> = Vec::new();
@@ -91,10 +94,13 @@ impl State<'_> {
         let table = self.table;
         match event {
             Event::Build(i) => {
-                let build = &mut new.builds[i];
-                let index = (0..table.tasks).map(|t| (t, table.cell(t, build.processor).build)).find(|&(t, b)| {
-                    b != NO && table.builds[b as usize].key == build.key && new.assignment[t] == build.processor
-                });
+                let Schedule { builds, order, assignment, .. } = &mut *new;
+                let build = &mut builds[i];
+                // The first in the list that needs it says how long it takes.
+                let users = order.iter().filter(|&&t| assignment[t] == build.processor);
+                let index = users
+                    .map(|&t| (t, table.cell(t, build.processor).build))
+                    .find(|&(_, b)| b != NO && table.builds[b as usize].key == build.key);
                 let Some((t, index)) = index else { return false };
                 build.start = self.build_units[build.processor];
                 build.end = build.start + table.build_ns[t * table.processors + build.processor];
