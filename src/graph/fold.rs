@@ -21,7 +21,7 @@ use crate::kernel::pipe::{Buffer, Operand, Pipe, Stage, StageKind};
 use crate::kernel::registry;
 use crate::kernel::scalar::{Scalar, Value32};
 use crate::kernel::terminal::Terminal;
-use crate::planner::task_graph::Divisible;
+use crate::planner::task_graph::{Divisible, Read};
 use crate::runtime::graph::host::HostSliceMut;
 use crate::runtime::graph::op::{Form, Input, Node, Op, Shape};
 use crate::runtime::graph::span::{Span, same_type};
@@ -34,6 +34,11 @@ const ROWS: usize = TILE_LEN / LANES;
 /// A scalar that can be added up and compared: f32, u32, i32.
 ///
 /// Nobody but veda implements it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be added up or compared in a graph",
+    label = "expected elements of type `f32`, `u32` or `i32`",
+    note = "for `bool` there are `count`, `any` and `all`"
+)]
 pub trait Number: Scalar {
     #[doc(hidden)]
     fn combine(operator: Operator, a: Self, b: Self) -> Self;
@@ -376,21 +381,7 @@ fn fill_tiles<F: Fold>(pool: &Pool, fold: &F, xs: &[F::Item], out: &mut [F::Acc]
     });
 }
 
-/// Documents and defines reductions of numbers.
-macro_rules! numbers {
-    ($($(#[$doc:meta])* $name:ident $operator:ident;)*) => {
-        impl Graph {
-            $($(#[$doc])*
-            ///
-            /// # Errors
-            /// [`GraphError::ForeignVar`](crate::error::GraphError::ForeignVar).
-            pub fn $name<T: Number>(&mut self, of: &Var<T>) -> Result<Var<T>> {
-                self.fold(of, Builtin::<T>::new(Operator::$operator))
-            })*
-        }
-    };
-}
-numbers! {
+impl Graph {
     /// The sum of an array, as an array of one element. Integers wrap. Floats are added in a fixed order: the same bits on
     /// every device.
     ///
@@ -403,15 +394,38 @@ numbers! {
     /// assert_eq!(g.plan()?.run()?.get(&sum)?.to_vec()?, [1500.0]);
     /// # Ok::<(), veda::Error>(())
     /// ```
-    sum Sum;
-    /// The product of an array, as an array of one element. Integers wrap.
-    product Product;
+    ///
+    /// # Errors
+    /// [`GraphError::ForeignVar`](crate::error::GraphError::ForeignVar).
+    pub fn sum<T: Number>(&mut self, of: &Var<T>) -> Result<Var<T>> {
+        self.fold(of, Builtin::new(Operator::Sum))
+    }
+
+    /// The product of an array, as an array of one element. Integers wrap. See [`sum`](Self::sum).
+    ///
+    /// # Errors
+    /// [`GraphError::ForeignVar`](crate::error::GraphError::ForeignVar).
+    pub fn product<T: Number>(&mut self, of: &Var<T>) -> Result<Var<T>> {
+        self.fold(of, Builtin::new(Operator::Product))
+    }
+
     /// The smallest element, as an array of one element; of nothing, the largest value that there is (infinity). NaNs are
-    /// passed over, as by [`f32::min`].
-    min Min;
+    /// passed over, as by [`f32::min`]. See [`sum`](Self::sum).
+    ///
+    /// # Errors
+    /// [`GraphError::ForeignVar`](crate::error::GraphError::ForeignVar).
+    pub fn min<T: Number>(&mut self, of: &Var<T>) -> Result<Var<T>> {
+        self.fold(of, Builtin::new(Operator::Min))
+    }
+
     /// The largest element, as an array of one element; of nothing, the smallest value that there is (minus infinity).
-    /// NaNs are passed over, as by [`f32::max`].
-    max Max;
+    /// NaNs are passed over, as by [`f32::max`]. See [`sum`](Self::sum).
+    ///
+    /// # Errors
+    /// [`GraphError::ForeignVar`](crate::error::GraphError::ForeignVar).
+    pub fn max<T: Number>(&mut self, of: &Var<T>) -> Result<Var<T>> {
+        self.fold(of, Builtin::new(Operator::Max))
+    }
 }
 
 impl Graph {
@@ -495,20 +509,20 @@ impl Graph {
         let fold = Arc::new(fold);
         let first = self.tasks.len();
         let read = self.reads(&fold.name(), &[variable])?[0];
-        let (mut len, dynamic) = (self.values[read.datum].shape.len, self.values[read.datum].dynamic);
-        let mut reads = vec![read];
-        let one = len <= TILE_LEN;
-        let mut result = self.level(&fold, reads, if one { 1 } else { len.div_ceil(TILE_LEN) }, one, dynamic);
-        let again = Arc::new(Again(Arc::clone(&fold)));
-        while !one {
-            len = len.div_ceil(TILE_LEN);
-            reads = vec![crate::planner::task_graph::Read { datum: result.id, ..read }];
-            let last = len <= TILE_LEN;
-            result = self.level(&again, reads, if last { 1 } else { len.div_ceil(TILE_LEN) }, last, dynamic);
-            if last {
-                break;
+        let (len, dynamic) = (self.values[read.datum].shape.len, self.values[read.datum].dynamic);
+        let result = if len <= TILE_LEN {
+            self.level(&fold, read, 1, true, dynamic)
+        } else {
+            let mut len = len.div_ceil(TILE_LEN);
+            let mut partials = self.level(&fold, read, len, false, dynamic);
+            let again = Arc::new(Again(Arc::clone(&fold)));
+            // 4096 elements become one: beyond 16 M elements there are more than two levels.
+            while len > TILE_LEN {
+                len = len.div_ceil(TILE_LEN);
+                partials = self.level(&again, Read { datum: partials.id, ..read }, len, false, dynamic);
             }
-        }
+            self.level(&again, Read { datum: partials.id, ..read }, 1, true, dynamic)
+        };
         let last = self.tasks.len() - 1;
         self.values[result.id].from = super::Origin::Tasks(first, last);
         Ok(result)
@@ -518,13 +532,13 @@ impl Graph {
     fn level<F: Fold>(
         &mut self,
         fold: &Arc<F>,
-        reads: Vec<crate::planner::task_graph::Read>,
+        read: Read,
         len: usize,
         last: bool,
         dynamic: Option<usize>,
     ) -> Var<F::Acc> {
         let op = Arc::new(Tiles { fold: Arc::clone(fold), last });
-        let mut task = TaskNode::new(fold.name(), Node::Op(op), reads);
+        let mut task = TaskNode::new(fold.name(), Node::Op(op), vec![read]);
         let on_device = fold.terminal().is_some() && !(last && dynamic.is_some());
         if !on_device {
             task.price = Price::Host(fold.key());

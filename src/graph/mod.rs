@@ -44,6 +44,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+#[cfg(test)]
 use veda_kernels_ir::ast::Ty;
 
 use crate::array::Array;
@@ -348,14 +349,20 @@ impl Graph {
 
     /// The runtime that it will run on.
     fn runtime(&mut self) -> Result<Runtime> {
-        match &self.runtime {
-            Some(runtime) => Ok(runtime.clone()),
-            None => {
-                let runtime = Runtime::global()?;
-                self.runtime = Some(runtime.clone());
-                Ok(runtime)
-            }
+        if let Some(runtime) = &self.runtime {
+            return Ok(runtime.clone());
         }
+        let runtime = Runtime::global()?;
+        self.runtime = Some(runtime.clone());
+        Ok(runtime)
+    }
+
+    /// Its nodes: what they compute, what they read, and the type of their first output.
+    #[cfg(test)]
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = (&Node, Vec<usize>, Ty)> {
+        self.tasks.iter().map(|task| {
+            (&task.node, task.reads.iter().map(|r| r.datum).collect(), self.values[task.writes[0]].shape.ty)
+        })
     }
 
     /// Errors in a loop's body.

@@ -11,6 +11,7 @@ use crate::array::{Array, run_error};
 use crate::error::{GraphError, Result};
 use crate::kernel::place::Place;
 use crate::kernel::scalar::Scalar;
+use crate::planner::graph_explain::GraphExplanation;
 use crate::planner::plan::{Action, Plan as Planned};
 use crate::planner::planning::plan;
 use crate::planner::task_graph::{DataResidency, DatumId, Task, TaskGraph};
@@ -41,7 +42,7 @@ impl Graph {
         let residency = Lowered::residency(&lowered.inputs);
         let planned = plan(&lowered.graph, &set, &residency, &objective, SEED)
             .map_err(|e| GraphError::Unplannable { reason: e.to_string() })?;
-        Ok(Plan(Arc::new(Inner { id, runtime, set, objective, lowered, planned })))
+        Ok(Plan(Arc::new(Inner { id, runtime, set, objective, lowered, residency, planned })))
     }
 }
 
@@ -76,6 +77,8 @@ struct Inner {
     set: ProfileSet,
     objective: Objective,
     lowered: Lowered,
+    /// Where the inputs were when it was planned.
+    residency: DataResidency,
     planned: Planned,
 }
 
@@ -157,8 +160,27 @@ impl Plan {
         self.replay().with(input, array)
     }
 
-    /// What runs where and when, as predicted, and what the alternatives would take.
-    pub fn explain(&self) -> String {
+    /// Why the plan is as it is: for every node where it runs, what it would cost elsewhere and from which size on the choice
+    /// would be another; and what other plans would take. Plans several times, so some ten times the cost of
+    /// [`Graph::plan`].
+    pub fn explain(&self) -> GraphExplanation {
+        let Inner { planned, lowered, set, residency, objective, .. } = &*self.0;
+        // The plan is of these inputs, so there is an explanation; else what the plan itself says.
+        GraphExplanation::new(planned, &lowered.graph, set, residency, objective, SEED).unwrap_or_else(|_| {
+            GraphExplanation {
+                id: planned.id,
+                makespan_ns: planned.timeline.makespan_ns,
+                sigma: planned.sigma,
+                energy_j: planned.energy_j,
+                in_time: None,
+                nodes: Vec::new(),
+                counterfactuals: planned.candidates.clone(),
+            }
+        })
+    }
+
+    /// What runs where and when, as predicted: one line per step.
+    pub fn schedule(&self) -> String {
         let plan = &self.0.planned;
         let mut text = String::new();
         for step in &plan.steps {
@@ -173,10 +195,6 @@ impl Plan {
                 }
             };
             let _ = writeln!(text, "{start:>10} .. {end:>10} ms  {what}");
-        }
-        let _ = writeln!(text, "predicted: {} ms", ms(plan.timeline.makespan_ns));
-        for (name, ns) in &plan.candidates {
-            let _ = writeln!(text, "  {name}: {} ms", ms(*ns));
         }
         text
     }

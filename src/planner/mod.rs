@@ -1,12 +1,14 @@
 //! Decides where work runs: pure functions over plain data, no wgpu, no threads, no clock.
 
 pub mod builtin;
+mod by_place;
 pub mod cost_model;
 pub mod curve;
 pub mod decide;
 pub mod digest;
 pub mod estimate;
 pub mod explain;
+pub mod graph_explain;
 pub mod objective;
 pub mod part;
 mod place_map;
@@ -32,6 +34,7 @@ pub use cost_model::{CostModel, Observation};
 pub use decide::{Candidate, Decider, Decision, FlipPoint, Reason, decide};
 pub use estimate::{Estimate, Terms};
 pub use explain::{CallExplanation, Explanation};
+pub use graph_explain::GraphExplanation;
 pub use objective::{Goal, Objective};
 pub use plan::{Action, Plan, Step};
 pub use profile::Profile;

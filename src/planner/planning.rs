@@ -7,6 +7,7 @@ use super::digest::digest;
 use super::objective::{Goal, Objective};
 use super::plan::{Action, Plan, Step};
 use super::price::{Priced, price};
+use super::profile::round_six;
 use super::profile_set::ProfileSet;
 use super::rewrite::cut::{Cuts, cut};
 use super::rewrite::fuse::{candidates, fuse};
@@ -58,6 +59,17 @@ pub fn best_schedule(
     let mut search = Search::new(set, residency, objective, seed, graph.tasks.len());
     let found = search.evaluate(normalised(graph), "as it is", &[], search.visits)?;
     Ok((found.priced, found.schedule))
+}
+
+/// The order in which a plan starts its tasks; topological.
+pub fn order_of(plan: &Plan) -> Vec<TaskId> {
+    let run = |s: &Step| match s.action {
+        Action::Run(t) => Some((s.start_ns, s.end_ns, t)),
+        _ => None,
+    };
+    let mut runs: Vec<_> = plan.steps.iter().filter_map(run).collect();
+    runs.sort_unstable();
+    runs.into_iter().map(|r| r.2).collect()
 }
 
 /// A graph with its schedule.
@@ -241,7 +253,7 @@ impl<'a> Search<'a> {
             drafts: &drafts,
             goal: (goal != Goal::Makespan).then_some(&rank),
             budget: Some(visits),
-            plans: &[],
+            ..Options::default()
         };
         let outcome = portfolio::schedule(&priced.instance, &options).map_err(|why| refused(&graph, &priced, why))?;
         let rank = rank(&outcome.schedule);
@@ -412,8 +424,9 @@ fn build(id: u64, found: Found, tried: Vec<(String, u64)>) -> Plan {
         places,
         steps,
         timeline,
-        sigma: score.sigma(),
-        energy_j: score.energy_j,
+        // Six digits: what follows is noise, and does not survive a file.
+        sigma: round_six(score.sigma()),
+        energy_j: score.energy_j.map(round_six),
         peak_bytes: gpus.map(|(&place, &bytes)| (place, bytes)).collect(),
         candidates,
         graph,

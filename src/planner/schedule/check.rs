@@ -261,7 +261,8 @@ fn units(instance: &Instance, schedule: &Schedule, found: &mut Vec<Violation>) {
     for p in 0..instance.processors.len() {
         let mine = schedule.assignment.iter().zip(&schedule.runs).filter(|(a, _)| **a == p).map(|(_, r)| *r);
         let stopped = schedule.copies.iter().filter_map(|c| stops(instance, c)).filter(|s| s.0 == p).map(|s| s.1);
-        overlaps("processor", p, mine.chain(stopped).collect());
+        let not_ready = std::iter::once((0, instance.processors[p].ready_ns));
+        overlaps("processor", p, mine.chain(stopped).chain(not_ready).collect());
         let built = schedule.builds.iter().filter(|b| b.processor == p).map(|b| (b.start, b.end));
         overlaps("build unit", p, built.collect());
     }

@@ -9,7 +9,8 @@
 //! gaps that are left, from the moment they are there.
 //!
 //! A copy over a link with `blocks` > 0 keeps the `blocked` processor from computing during the first part of its time
-//! ([`blocked_ns`](super::table::blocked_ns)); it starts when both the engine and, for that part, the processor are free.
+//! (rounded up to a nanosecond); it starts when both the engine and, for that part, the processor are free. A processor
+//! that is not ready is not free for that either.
 
 use super::instance::Instance;
 use super::lane::Lane;
@@ -133,7 +134,12 @@ impl Simulator {
         self.free.copy_from_slice(&table.ready);
         self.valid.copy_from_slice(&table.initial);
         self.ends.fill(NONE);
-        self.busy.iter_mut().for_each(Lane::clear);
+        for (p, lane) in self.busy.iter_mut().enumerate() {
+            lane.clear();
+            if table.blockable[p] {
+                lane.book(0, table.ready[p]);
+            }
+        }
         self.engines.iter_mut().for_each(Lane::clear);
         self.build_free.fill(0);
         self.build_end.fill(NONE);

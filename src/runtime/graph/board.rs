@@ -178,7 +178,9 @@ impl<'a> Shared<'a> {
         poll: Option<Duration>,
     ) -> MutexGuard<'b, Board> {
         let version = board.version;
-        board.idle.insert(lane, version);
+        if poll.is_none() {
+            board.idle.insert(lane, version);
+        }
         let lanes = self.devices.len() + 1;
         let idle = board.idle.values().filter(|&&seen| seen == version).count();
         let flying = board.flights.values().any(|&(n, _)| n > 0);
@@ -211,7 +213,7 @@ impl<'a> Shared<'a> {
     }
 
     /// Whether every lane's work is done.
-    pub(super) fn finished(&self, board: &Board) -> bool {
+    pub(super) fn finished(board: &Board) -> bool {
         board.lanes.values().all(Vec::is_empty)
             && board.tasks.iter().all(|&p| p == Progress::Done)
             && board.requests.values().all(Vec::is_empty)

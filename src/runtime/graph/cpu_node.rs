@@ -106,9 +106,9 @@ pub(super) fn execute(shared: &Shared<'_>, t: TaskId, place: Place) -> Result<Wr
     let mut locals: BTreeMap<DatumId, Window> = BTreeMap::new();
     let mut written = Written::default();
     for node in &task.nodes {
-        let name = node_name(&shared.program.nodes[node.node], shared, node.node);
+        let name = node_name(&node.code, shared, node.node);
         let inputs = inputs(shared, &locals, &node.inputs)?;
-        match &shared.program.nodes[node.node] {
+        match &node.code {
             Node::Loop(body) => {
                 let states = cpu_loop::run(shared.runtime.pool(), body, &inputs, shared)?;
                 for (output, state) in node.outputs.iter().zip(states) {

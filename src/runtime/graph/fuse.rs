@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use veda_kernels_ir::ast::Ty;
 
-use super::host::{HostBuffer, HostSlice, HostSliceMut, stride};
+use super::host::{HostBuffer, HostSliceMut};
 use super::op::{Form, Input, Op, Shape};
 use super::span::BLOCK;
 use crate::error::{Error, Result};
@@ -133,7 +133,7 @@ impl Op for Fused {
 
     fn form(&self, inputs: &[Shape]) -> Result<Option<Form>> {
         let n = inputs.first().map_or(0, |i| i.len);
-        let mut buffers: Vec<Buffer<'static>> = inputs.iter().map(|i| Buffer::absent(i.ty, i.len, false)).collect();
+        let buffers: Vec<Buffer<'static>> = inputs.iter().map(|i| Buffer::absent(i.ty, i.len, false)).collect();
         let mut stages: Vec<Stage> = Vec::new();
         let mut results: Vec<Operand> = Vec::new();
         let mut end = None;
@@ -152,7 +152,6 @@ impl Op for Fused {
             end = Some((form.terminal, form.pipe.space));
         }
         let (Some((terminal, space)), Some(result)) = (end, results.pop()) else { return Ok(None) };
-        buffers.shrink_to_fit();
         Ok(Some(Form { pipe: Pipe { buffers, stages, result, space }, terminal }))
     }
 
@@ -229,4 +228,125 @@ fn moved(operand: &Operand, reads: &[Wire], results: &[Operand], first: usize) -
         }
         Operand::Uniform(_) | Operand::Index | Operand::Position(..) => operand.clone(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::assemble::{self, Checks};
+    use crate::kernel::scalar::Scalar;
+    use crate::runtime::graph::op::Node;
+    use crate::{Array, Graph, Var};
+
+    #[veda::kernel(no_test)]
+    fn scaled(a: f32, x: f32) -> f32 {
+        a * x
+    }
+    #[veda::kernel(no_test)]
+    fn difference(x: f32, y: f32) -> f32 {
+        x - y
+    }
+    #[veda::kernel(no_test)]
+    fn is_odd(x: f32) -> bool {
+        x as u32 % 2 == 1
+    }
+
+    /// Fuses all nodes of a graph with the inputs 0 and 1.
+    fn fused(g: &Graph) -> Arc<dyn Op> {
+        let parts = g.nodes().map(|(node, reads, output)| {
+            let Node::Op(op) = node else { panic!("no plain node") };
+            let wire = |&d: &usize| if d < 2 { Wire::Input(d) } else { Wire::Node(d - 2) };
+            Part { op: Arc::clone(op), reads: reads.iter().map(wire).collect(), output }
+        });
+        fuse(parts.collect())
+    }
+
+    fn run<T: Scalar>(op: &dyn Op, xs: &[f32], ys: &[f32], base: usize, window: Range<usize>, room: usize) -> Vec<T> {
+        let (x, y) = (HostBuffer::from_vec(xs.to_vec()), HostBuffer::from_vec(ys.to_vec()));
+        let out = HostBuffer::zeroed(T::TY, room);
+        // SAFETY: nobody else has these buffers.
+        let (x, y, target) = unsafe { (x.window(0, x.len()), y.window(0, y.len()), out.window_mut(0, room)) };
+        let inputs = [x, y].map(|slice| Input { slice, from: base });
+        let n = op.cpu(&Pool::global(), &inputs, window, target).unwrap();
+        out.set_len(n);
+        out.into_vec().unwrap()
+    }
+
+    fn graph(n: usize) -> (Graph, Var<f32>) {
+        let mut g = Graph::new();
+        let (x, y) = (g.input(&Array::from(vec![0.0f32; n])), g.input(&Array::from(vec![0.0f32; n])));
+        let a = g.apply(scaled::on(3.0, &x)).unwrap();
+        let b = g.apply(difference::on(&a, &y)).unwrap();
+        let c = g.apply(difference::on(&b, &a)).unwrap();
+        (g, c)
+    }
+
+    fn data(n: usize) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
+        let x: Vec<f32> = (0..n).map(|i| (i % 97) as f32).collect();
+        let y: Vec<f32> = (0..n).map(|i| (i % 31) as f32 - 40.0).collect();
+        let expected = x.iter().zip(&y).map(|(x, y)| (3.0 * x - y) - 3.0 * x).collect();
+        (x, y, expected)
+    }
+
+    fn shader(op: &dyn Op, n: usize) -> assemble::Assembled {
+        let form = op.form(&[Shape { ty: Ty::F32, len: n }; 2]).unwrap().unwrap();
+        assemble::assemble(&form.pipe, &form.terminal, Checks::default()).unwrap()
+    }
+
+    #[test]
+    fn maps_in_a_window() {
+        let n = 200_001;
+        let (g, _) = graph(n);
+        let op = fused(&g);
+        let (x, y, expected) = data(n);
+        assert_eq!(run::<f32>(&*op, &x, &y, 0, 0..n, n), expected);
+        // The inputs bring their window only.
+        let (from, to) = (8192, 100_000);
+        assert_eq!(run::<f32>(&*op, &x[from..to], &y[from..to], from, from..to, to - from), &expected[from..to]);
+        let shader = shader(&*op, n);
+        assert_eq!(shader.entries, ["veda_map"]);
+        assert_eq!(shader.wgsl.matches("let s").count(), 3, "{}", shader.wgsl);
+    }
+
+    #[test]
+    fn maps_before_a_reduction() {
+        let n = 70_000;
+        let (mut g, c) = graph(n);
+        let _ = g.sum(&c).unwrap();
+        let (partials, sum) = (g.nodes().nth(3).map(|(n, ..)| n.clone()), g.nodes().count());
+        assert_eq!(sum, 5);
+        let Some(Node::Op(alone)) = partials else { panic!("no plain node") };
+        let op = {
+            let parts: Vec<Part> = g
+                .nodes()
+                .take(4)
+                .map(|(node, reads, output)| {
+                    let Node::Op(op) = node else { panic!("no plain node") };
+                    let wire = |&d: &usize| if d < 2 { Wire::Input(d) } else { Wire::Node(d - 2) };
+                    Part { op: Arc::clone(op), reads: reads.iter().map(wire).collect(), output }
+                })
+                .collect();
+            fuse(parts)
+        };
+        let (x, y, expected) = data(n);
+        let all = run::<f32>(&*alone, &expected, &[], 0, 0..18, 18);
+        assert_eq!(run::<f32>(&*op, &x, &y, 0, 0..18, 18), all);
+        // Tiles 2..18 from their elements alone.
+        let from = 2 * TILE as usize;
+        assert_eq!(run::<f32>(&*op, &x[from..], &y[from..], from, 2..18, 16), &all[2..]);
+        assert_eq!(shader(&*op, n).entries, ["veda_reduce"]);
+    }
+
+    #[test]
+    fn maps_before_a_filter() {
+        let n = 30_000;
+        let (mut g, c) = graph(n);
+        let _ = g.filter(&c, is_odd).unwrap();
+        let op = fused(&g);
+        let (x, y, expected) = data(n);
+        let expected: Vec<f32> = expected.into_iter().filter(|&x| is_odd(x)).collect();
+        assert!(!expected.is_empty());
+        assert_eq!(run::<f32>(&*op, &x, &y, 0, 0..n, n), expected);
+        assert_eq!(shader(&*op, n).entries.len(), 3);
+    }
 }

@@ -26,6 +26,9 @@ impl Intervals {
 
     /// Takes `from..to` out.
     pub(super) fn remove(&mut self, from: usize, to: usize) {
+        if from >= to {
+            return;
+        }
         let cut = |&(a, b): &(usize, usize)| [(a, b.min(from)), (a.max(to), b)];
         self.0 = self.0.iter().flat_map(cut).filter(|(a, b)| a < b).collect();
     }

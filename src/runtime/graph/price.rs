@@ -49,6 +49,7 @@ impl Runtime {
     /// What a plan may use: the cost model as it is now, and the devices. Waits for the search for GPUs (50 to 300 ms, once),
     /// unless they are switched off. `often`: building pipelines does not count.
     pub(crate) fn profile_set(&self, often: bool) -> ProfileSet {
+        #[cfg_attr(not(feature = "gpu"), allow(unused_mut))]
         let mut places = vec![PlaceOffer::idle(Place::Cpu)];
         #[cfg(feature = "gpu")]
         {

@@ -7,8 +7,9 @@ use super::array::Array;
 use super::board::{Board, Progress};
 use super::flight::{List, Trip};
 use super::gpu::GpuLane;
-use super::gpu_task::Trouble;
+use super::gpu_task::{Trouble, WORD};
 use super::tasks::{Use, What};
+use crate::device::DeviceBuffer;
 use crate::planner::task_graph::{DatumId, TaskId};
 use crate::planner::timeline::Lane;
 use crate::planner::work::Place;
@@ -22,11 +23,12 @@ impl GpuLane<'_> {
     ///
     /// In this order: copies of what is valid elsewhere and read here by no later task; what commands in flight hold, by
     /// waiting for one of them; then the array whose next use here is furthest away in the plan (Belady's rule), which is
-    /// downloaded first where this is its only place.
+    /// downloaded first where this is its only place. The last only if `force`: a copy ahead of time is not worth it.
     pub(super) fn make_room<'b>(
         &'b self,
         mut board: MutexGuard<'b, Board>,
         task: Option<TaskId>,
+        force: bool,
     ) -> Result<MutexGuard<'b, Board>, Trouble> {
         let keep: BTreeSet<DatumId> = task.map_or_else(BTreeSet::new, |t| {
             let task = &self.shared.tasks[t];
@@ -34,8 +36,8 @@ impl GpuLane<'_> {
         });
         let next = self.next_uses(&board);
         let mut freed = false;
-        for d in 0..board.arrays.len() {
-            let useless = next[d].is_none() && board.arrays[d].wanted != Some(Place::Gpu(self.gpu));
+        for (d, next) in next.iter().enumerate() {
+            let useless = next.is_none() && board.arrays[d].wanted != Some(Place::Gpu(self.gpu));
             if !keep.contains(&d) && useless && self.drop_copy(&mut board.arrays[d]) {
                 freed = true;
             }
@@ -43,12 +45,13 @@ impl GpuLane<'_> {
         if freed {
             return Ok(board);
         }
-        if board.flights.get(&self.gpu).is_some_and(|&(n, _)| n > 0) {
-            let before = board.flights.get(&self.gpu).copied();
-            while board.flights.get(&self.gpu).copied() == before && board.halt.is_none() {
-                board = self.shared.wait_busy(board);
-            }
-            return if board.halt.is_some() { Err(Trouble::Stopped) } else { Ok(board) };
+        let flew;
+        (board, flew) = self.wait_for_one(board)?;
+        if flew {
+            return Ok(board);
+        }
+        if !force {
+            return Err(Trouble::Cpu("there is no room ahead of time".into()));
         }
         // What this task could not use of its own arrays: segments of other windows of them.
         let mut candidates: Vec<DatumId> =
@@ -60,19 +63,15 @@ impl GpuLane<'_> {
                 board.record.note(format!("`{name}` was evicted from GPU {} for want of memory", self.gpu));
                 return Ok(board);
             }
-            let mut list = List::default();
-            for &(from, to) in board.arrays[d].gpu_valid(self.gpu).ranges() {
-                let (from, to) = board.arrays[d].range(Some((from, to)));
-                self.fetch(&mut board, &mut list, d, (from, to));
-            }
-            if list.targets.is_empty() {
+            let valid = board.arrays[d].gpu_valid(self.gpu);
+            if valid.is_empty() {
                 continue;
             }
             let name = board.arrays[d].name.clone();
             board.record.note(format!("`{name}` was spilled from GPU {} to the host for want of memory", self.gpu));
-            // The download is small beside what it frees; if even its staging memory is missing, the task is the CPU's.
-            let copies = Some((Lane::Download(self.gpu), d));
-            board = self.fly(board, list, Trip { copies, ..Trip::default() })?;
+            for &(from, to) in valid.ranges() {
+                board = self.bring_in_parts(board, &Use { array: d, window: Some((from, to)) })?;
+            }
             while board.flights.get(&self.gpu).is_some_and(|&(n, _)| n > 0) && board.halt.is_none() {
                 board = self.shared.wait_busy(board);
             }
@@ -84,6 +83,68 @@ impl GpuLane<'_> {
             }
         }
         Err(Trouble::Cpu("the device's memory is too small for it".into()))
+    }
+
+    /// Memory for longer than a command list. Leaves room for staging: without it nothing could be brought away any more.
+    pub(super) fn allocate(&self, bytes: u64) -> Result<DeviceBuffer, Trouble> {
+        let taken = bytes.max(256).saturating_add(bytes / 4).saturating_add(self.reserve());
+        if taken > self.device.available() {
+            return Err(Trouble::Full(bytes));
+        }
+        Ok(self.device.allocate(bytes)?)
+    }
+
+    /// Bytes that are left for staging.
+    fn reserve(&self) -> u64 {
+        (self.device.info().memory_budget / 16).clamp(64 << 10, 256 << 20)
+    }
+
+    /// Elements of one download, at most.
+    pub(super) fn chunk(&self) -> usize {
+        (self.reserve() / 2 / WORD) as usize
+    }
+
+    /// Brings what the host lacks of a range, in parts that fit the reserve. [`Trouble::Full`] where not even that fits.
+    pub(super) fn bring_in_parts<'b>(
+        &'b self,
+        mut board: MutexGuard<'b, Board>,
+        u: &Use,
+    ) -> Result<MutexGuard<'b, Board>, Trouble> {
+        let (from, to) = board.arrays[u.array].range(u.window);
+        let mut at = from;
+        while at < to {
+            let end = to.min(at + self.chunk());
+            let mut list = List::default();
+            self.fetch(&mut board, &mut list, u.array, (at, end));
+            let copies = Some((Lane::Download(self.gpu), u.array));
+            board = match self.fly(board, list, Trip { copies, ..Trip::default() }) {
+                Ok(board) => {
+                    at = end;
+                    board
+                }
+                Err(Trouble::Full(bytes)) => {
+                    let (board, flew) = self.wait_for_one(self.shared.lock())?;
+                    if !flew {
+                        return Err(Trouble::Full(bytes));
+                    }
+                    board
+                }
+                Err(trouble) => return Err(trouble),
+            };
+        }
+        Ok(board)
+    }
+
+    /// Waits until one of the commands in flight is done; whether there was one.
+    fn wait_for_one<'b>(&'b self, mut board: MutexGuard<'b, Board>) -> Result<(MutexGuard<'b, Board>, bool), Trouble> {
+        let before = board.flights.get(&self.gpu).copied().unwrap_or_default();
+        if before.0 == 0 {
+            return Ok((board, false));
+        }
+        while board.flights.get(&self.gpu).copied().unwrap_or_default() == before && board.halt.is_none() {
+            board = self.shared.wait_busy(board);
+        }
+        if board.halt.is_some() { Err(Trouble::Stopped) } else { Ok((board, true)) }
     }
 
     fn holds(&self, array: &Array) -> bool {

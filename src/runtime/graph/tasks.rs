@@ -5,9 +5,11 @@
 //! reads a range of an array, whatever pieces the planner made of it; pieces are only names for ranges.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::error::RunError;
-use super::op::Program;
+use super::fuse::{Part, Wire, fuse};
+use super::op::{Node, Program};
 use crate::planner::plan::{Action, Plan};
 use crate::planner::task_graph::{Access, DatumId, Divisible, Read, TaskCost, TaskGraph, TaskId};
 use crate::planner::work::Place;
@@ -33,8 +35,10 @@ impl Use {
 /// One node as a task uses it.
 #[derive(Clone, Debug)]
 pub(super) struct NodeUse {
-    /// The task of the caller's graph.
+    /// The task of the caller's graph; the last one of a merged group.
     pub node: TaskId,
+    /// What it computes.
+    pub code: Node,
     /// Its arguments, in the node's order.
     pub inputs: Vec<Use>,
     /// What it writes: output elements.
@@ -123,12 +127,14 @@ pub(super) fn trace(program: &Program, graph: &TaskGraph, plan: &Plan, origins: 
             let output = |&d: &DatumId| Use { array: d, window: output_window(graph, node, task.window) };
             nodes.push(NodeUse {
                 node,
+                code: program.nodes[node].clone(),
                 inputs: source.reads.iter().map(input).collect(),
                 outputs: source.writes.iter().map(output).collect(),
                 window: task.window.map(|(from, to)| (from as usize, to as usize)),
             });
         }
-        tasks.push(info(plan, t, nodes));
+        let info = info(plan, t, nodes);
+        tasks.push(merge(program, graph, info));
     }
     let mut writers: BTreeMap<DatumId, Vec<TaskId>> = BTreeMap::new();
     for (t, task) in tasks.iter().enumerate() {
@@ -169,6 +175,36 @@ fn info(plan: &Plan, t: TaskId, nodes: Vec<NodeUse>) -> TaskInfo {
     }
     let writes = nodes.iter().flat_map(|n| &n.outputs).filter(|o| !locals.contains(&o.array)).copied().collect();
     TaskInfo { name: task.name.clone(), nodes, reads, writes, locals, preds: Vec::new() }
+}
+
+/// Makes one node of a group of maps (the last may reduce or filter) that read element by element, whose arrays in between
+/// nobody sees. Other groups stay as they are: their nodes run one after the other, and the arrays in between are local.
+fn merge(program: &Program, graph: &TaskGraph, task: TaskInfo) -> TaskInfo {
+    let Some((last, before)) = task.nodes.split_last().filter(|(_, before)| !before.is_empty()) else { return task };
+    let elements = |n: &NodeUse| graph.tasks[n.node].reads.iter().all(|r| r.access == Access::Elements);
+    let hidden = |n: &NodeUse| n.outputs.iter().all(|o| task.locals.contains(&o.array));
+    if !task.nodes.iter().all(|n| elements(n) && n.outputs.len() == 1) || !before.iter().all(hidden) || hidden(last) {
+        return task;
+    }
+    let mut inputs: Vec<Use> = Vec::new();
+    let mut parts = Vec::with_capacity(task.nodes.len());
+    for (i, node) in task.nodes.iter().enumerate() {
+        let Node::Op(op) = &node.code else { return task };
+        let mut wire = |u: &Use| {
+            if let Some(inner) = task.nodes[..i].iter().position(|n| n.outputs[0].array == u.array) {
+                return Wire::Node(inner);
+            }
+            let known = inputs.iter().position(|other| other == u);
+            Wire::Input(known.unwrap_or_else(|| {
+                inputs.push(*u);
+                inputs.len() - 1
+            }))
+        };
+        let reads = node.inputs.iter().map(&mut wire).collect();
+        parts.push(Part { op: Arc::clone(op), reads, output: program.arrays[node.outputs[0].array].shape.ty });
+    }
+    let node = NodeUse { code: Node::Op(fuse(parts)), inputs, ..last.clone() };
+    TaskInfo { nodes: vec![node], locals: BTreeSet::new(), ..task }
 }
 
 fn lanes(plan: &Plan, tasks: &[TaskInfo], places: &[Place]) -> BTreeMap<Place, Vec<Step>> {
