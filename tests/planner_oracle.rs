@@ -68,13 +68,15 @@ fn near_the_optimum_by_exhaustive_search() {
 
 #[test]
 fn any_draft_gives_a_valid_schedule() {
+    let evictions = RefCell::new(0);
     let cases = (any::<u64>(), 1usize..40, features());
     let test = |(seed, n, features)| {
         let instance = instance(seed, n, features);
         let mut dice = Dice::new(seed);
         for _ in 0..4 {
             let (assignment, order) = random::draft(&mut dice, &instance);
-            valid(&instance, simulate(&instance, &assignment, &order))?;
+            let found = valid(&instance, simulate(&instance, &assignment, &order))?;
+            *evictions.borrow_mut() += found.evictions.len();
         }
         for draft in [heft::heft(&instance), peft::peft(&instance), chain::chain(&instance)] {
             let draft = draft.map_err(|e| TestCaseError::fail(e.to_string()))?;
@@ -83,6 +85,97 @@ fn any_draft_gives_a_valid_schedule() {
         Ok(())
     };
     runner(256).run(&cases, test).expect("valid schedules");
+    assert!(evictions.into_inner() > 500, "small memories must have been short of room");
+}
+
+/// `n` tasks on one GPU, each a function of the one before and of input `i % 3`; everything has 10 bytes.
+fn turns(n: usize, capacity: u64) -> Instance {
+    use veda::planner::schedule::instance::{Data, Job, Run};
+    let link = |from, to, engine| Link { from, to, engine: Some(engine), ..Link::default() };
+    let datum = |initial| Data { bytes: 10, initial, copy_ns: vec![7, 9], ..Data::default() };
+    let mut instance = Instance {
+        processors: vec![Processor { memory: 1, ready_ns: 0 }],
+        memories: vec![Memory::default(), Memory { capacity: Some(capacity) }],
+        links: vec![link(0, 1, 0), link(1, 0, 1)],
+        data: (0..3).map(|_| datum(vec![0])).collect(),
+        tasks: Vec::new(),
+    };
+    for t in 0..n {
+        let mut reads = vec![t % 3];
+        reads.extend((t > 0).then_some(t + 2));
+        let options = vec![Some(Run { ns: 5, ..Run::default() })];
+        instance.tasks.push(Job { options, reads, writes: vec![t + 3], ..Job::default() });
+        instance.data.push(datum(Vec::new()));
+    }
+    // The first result is needed again by the last task: it is the farthest, and it is valid nowhere else.
+    instance.tasks[n - 1].reads.push(3);
+    instance.tasks[n - 1].reads.sort_unstable();
+    instance.data[n + 2].wanted = Some(0);
+    dag::connect(&mut instance);
+    instance
+}
+
+#[test]
+fn too_little_memory_spills_or_says_so() {
+    let order: Vec<usize> = (0..9).collect();
+    let run = |capacity| simulate(&turns(9, capacity), &[0; 9], &order);
+    let roomy = run(1_000).expect("feasible");
+    assert_eq!(check(&turns(9, 1_000), &roomy), []);
+    assert_eq!((roomy.evictions.len(), roomy.peak_bytes[1]), (0, 120));
+    // Dead results go first, then what is needed last: nothing has to be copied twice.
+    let tight = run(60).expect("feasible");
+    assert_eq!(check(&turns(9, 60), &tight), []);
+    assert!(tight.evictions.iter().all(|e| e.datum != 3), "{:?}", tight.evictions);
+    assert_eq!((tight.copies.len(), tight.peak_bytes[1]), (4, 60));
+    // With room for four the first result is saved on the host and comes back.
+    let tightest = run(40).expect("feasible");
+    assert_eq!(check(&turns(9, 40), &tightest), []);
+    assert_eq!(tightest.copies.iter().filter(|c| c.datum == 3).map(|c| c.link).collect::<Vec<_>>(), [1, 0]);
+    assert!(tightest.makespan > tight.makespan);
+    // The last task alone needs four.
+    assert_eq!(run(39), Err(Infeasible::Memory { memory: 1, needed: 10, capacity: 39 }));
+    let none = schedule(&turns(9, 39), &Options::default());
+    assert!(matches!(none, Err(Infeasible::Memory { memory: 1, .. })), "{none:?}");
+}
+
+#[test]
+fn without_tasks_only_wanted_data_move() {
+    let mut instance = turns(2, 1_000);
+    instance.tasks.clear();
+    instance.data.truncate(1);
+    instance.data[0].readers.clear();
+    instance.data[0].wanted = Some(1);
+    let outcome = schedule(&instance, &Options::default()).expect("feasible");
+    assert_eq!(check(&instance, &outcome.schedule), []);
+    assert_eq!(outcome.schedule.makespan, 7);
+    assert_eq!(schedule(&Instance::default(), &Options::default()).map(|o| o.schedule.makespan), Ok(0));
+}
+
+#[test]
+fn processors_may_share_a_memory() {
+    for seed in 0..16 {
+        let mut shared = instance(seed, 20, Features { runs: true, ..Features::default() });
+        shared.processors[1].memory = 0;
+        shared.data.iter_mut().for_each(|d| d.wanted = d.wanted.map(|_| 0));
+        shared.data.iter_mut().filter(|d| !d.initial.is_empty()).for_each(|d| d.initial = vec![0]);
+        let outcome =
+            schedule(&shared, &Options { seed, budget: Some(5_000), ..Options::default() }).expect("feasible");
+        assert_eq!(check(&shared, &outcome.schedule), []);
+        assert!(outcome.schedule.copies.is_empty());
+    }
+}
+
+#[test]
+fn bad_drafts_are_refused() {
+    let instance = turns(3, 1_000);
+    assert_eq!(simulate(&instance, &[0; 3], &[0, 1]), Err(Infeasible::Incomplete));
+    assert_eq!(simulate(&instance, &[0; 3], &[0, 1, 1]), Err(Infeasible::Incomplete));
+    assert_eq!(simulate(&instance, &[0; 3], &[1, 0, 2]), Err(Infeasible::Order { task: 1 }));
+    assert_eq!(simulate(&instance, &[0, 1, 0], &[0, 1, 2]), Err(Infeasible::Processor { task: 1, processor: 1 }));
+    let mut apart = instance.clone();
+    apart.links.pop();
+    apart.data.iter_mut().for_each(|d| d.copy_ns.truncate(1));
+    assert_eq!(simulate(&apart, &[0; 3], &[0, 1, 2]), Err(Infeasible::Route { datum: 5, memory: 0 }));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::plan::{Action, Plan};
 use super::planning::{order_of, plan as plan_graph};
 use super::price::{Priced, price};
 use super::profile_set::ProfileSet;
-use super::rewrite::{normalised, residency as residency_of};
+use super::rewrite::{normalised, predecessors, residency as residency_of};
 use super::schedule::portfolio::{Options, schedule};
 use super::schedule::result::Draft;
 use super::score::Score;
@@ -162,6 +162,8 @@ impl Inputs<'_> {
         let base = normalised(self.graph);
         let parts = self.parts();
         let valid = self.valid();
+        let Ok(priced) = self.priced() else { return Vec::new() };
+        let ready = self.ready();
         let kernel = |t: TaskId| match &self.graph.tasks[t].cost {
             TaskCost::Kernel { work, .. } | TaskCost::Staged(work) => Some(*work),
             _ => None,
@@ -180,7 +182,8 @@ impl Inputs<'_> {
             }
             let merged: BTreeSet<TaskId> =
                 own.iter().flat_map(|&part| self.plan.graph.tasks[part].origin.iter().copied()).collect();
-            let candidates = self.candidates(t, own, &valid);
+            let since = own.iter().map(|&part| ready[part]).min().unwrap_or(0);
+            let candidates = self.candidates(t, own, &valid, &priced, since);
             let chosen = candidates.iter().find(|c| runs_on.len() == 1 && runs_on.contains_key(&c.place));
             let other = |c: &&NodeCandidate| chosen.is_some_and(|best| c.place != best.place);
             let next = candidates.iter().filter(other).map(NodeCandidate::total_ns).min();
@@ -229,17 +232,23 @@ impl Inputs<'_> {
         valid
     }
 
-    fn candidates(&self, t: TaskId, own: &[TaskId], valid: &BTreeMap<DatumId, BTreeSet<Place>>) -> Vec<NodeCandidate> {
+    /// What a node would cost as one piece on each place. `ready`: when its inputs are computed.
+    fn candidates(
+        &self,
+        t: TaskId,
+        own: &[TaskId],
+        valid: &BTreeMap<DatumId, BTreeSet<Place>>,
+        priced: &Priced,
+        ready: u64,
+    ) -> Vec<NodeCandidate> {
         let task = &self.graph.tasks[t];
-        let Ok(priced) = price(&self.alone(t), self.set, &self.everywhere(), None) else { return Vec::new() };
         let model = &self.set.model;
         let copy = |d: DatumId, from: Place, to: Place| {
             model.transfer(from, to, self.graph.data[d].bytes).map_or(0, |e| e.mean_ns)
         };
-        let ready = self.ready(own);
         let mut candidates = Vec::new();
         for (p, &place) in priced.places.iter().enumerate() {
-            let Some(run) = priced.instance.tasks[0].options[p] else { continue };
+            let Some(run) = priced.instance.tasks[t].options[p] else { continue };
             let at = if run.staged { Place::Cpu } else { place };
             let inputs = task.reads.iter().map(|r| match valid.get(&r.datum) {
                 Some(places) if !places.contains(&at) => {
@@ -255,49 +264,37 @@ impl Inputs<'_> {
                 place,
                 exec_ns: run.ns,
                 transfer_ns: inputs.chain(outputs).sum(),
-                wait_ns: self.gap(Lane::of(place), own, ready, run.ns).saturating_sub(ready),
+                wait_ns: self.busy_until(Lane::of(place), own, ready) - ready,
                 compile_ns: run.build_ns,
             });
         }
         candidates
     }
 
-    /// The graph that holds one node only, for pricing.
-    fn alone(&self, t: TaskId) -> TaskGraph {
-        let mut task = self.graph.tasks[t].clone();
-        task.after.clear();
-        TaskGraph { data: self.graph.data.clone(), tasks: vec![task] }
+    /// The graph as it is, priced as if every task fitted everywhere.
+    fn priced(&self) -> Result<Priced, GraphError> {
+        let mut roomy = self.set.clone();
+        roomy.places.iter_mut().for_each(|offer| offer.capacity = None);
+        price(self.graph, &roomy, self.residency, None)
     }
 
-    /// Every datum on the host: so that one node can be priced alone.
-    fn everywhere(&self) -> DataResidency {
-        DataResidency { valid: (0..self.graph.data.len()).map(|d| (d, BTreeSet::from([Place::Cpu]))).collect() }
-    }
-
-    /// When the first part's inputs are computed.
-    fn ready(&self, own: &[TaskId]) -> u64 {
-        let writers = self.plan.graph.writers();
-        let ready = |&part: &TaskId| {
-            let task = &self.plan.graph.tasks[part];
-            let before = task.reads.iter().filter_map(|r| writers[r.datum]).chain(task.after.iter().copied());
-            before.filter_map(|u| self.plan.timeline.run(u)).map(|s| s.end_ns).max().unwrap_or(0)
-        };
-        own.iter().map(ready).min().unwrap_or(0)
-    }
-
-    /// The first moment from `ready` on at which a lane has `ns` of time, the node itself aside.
-    fn gap(&self, lane: Lane, own: &[TaskId], ready: u64, ns: u64) -> u64 {
-        let mut at = ready;
-        for span in self.plan.timeline.spans.iter().filter(|s| s.lane == lane) {
-            if matches!(span.what, What::Run(t) if own.contains(&t)) || span.end_ns <= at {
-                continue;
+    /// By task of the plan: when its inputs are computed.
+    fn ready(&self) -> Vec<u64> {
+        let mut ends = vec![0; self.plan.graph.tasks.len()];
+        for step in &self.plan.steps {
+            if let Action::Run(part) = step.action {
+                ends[part] = step.end_ns;
             }
-            if span.start_ns >= at.saturating_add(ns) {
-                break;
-            }
-            at = span.end_ns;
         }
-        at
+        let preds = predecessors(&self.plan.graph);
+        preds.iter().map(|before| before.iter().map(|&u| ends[u]).max().unwrap_or(0)).collect()
+    }
+
+    /// Until when a lane is busy at `ready` without a break, the node itself aside.
+    fn busy_until(&self, lane: Lane, own: &[TaskId], ready: u64) -> u64 {
+        let others = self.plan.timeline.spans.iter().filter(|s| s.lane == lane);
+        let others = others.filter(|s| !matches!(s.what, What::Run(t) if own.contains(&t)));
+        others.fold(ready, |at, s| if s.start_ns <= at { at.max(s.end_ns) } else { at })
     }
 
     fn flip(&self, t: TaskId, work: &Work, valid: &BTreeMap<DatumId, BTreeSet<Place>>) -> Option<FlipPoint> {

@@ -111,11 +111,11 @@ impl<'a> Search<'a> {
             residency,
             objective,
             seed,
-            // A variant costs about 2 µs per task beside its simulations of 20 to 60 ns per placement.
-            left: (2_000 / tasks).clamp(3, 32),
+            // A variant costs some 3 µs per task beside its simulations of 20 to 100 ns per placement.
+            left: (1_000 / tasks).clamp(3, 32),
             // Tiny graphs have few schedules.
-            visits: if tasks <= 100 { 3_000.min(50 * square) } else { 0 },
-            final_visits: if tasks <= 100 { 60_000.min(400 * square) } else { 24_000.max(120 * tasks as u64) },
+            visits: if tasks <= 100 { 1_000.min(50 * square) } else { 0 },
+            final_visits: if tasks <= 100 { 30_000.min(400 * square) } else { 15_000.max(20 * tasks as u64) },
             tried: Vec::new(),
         }
     }
@@ -400,13 +400,15 @@ fn build(id: u64, found: Found, tried: Vec<(String, u64)>) -> Plan {
         let name = graph.data[eviction.datum].name.clone();
         spans.push((Lane::of(place), What::Evict(eviction.datum), name, eviction.at, eviction.at));
     }
+    let mut builders: BTreeMap<(usize, u64), TaskId> = BTreeMap::new();
+    for (t, &p) in schedule.assignment.iter().enumerate() {
+        if let Some(run) = priced.instance.tasks[t].options[p].filter(|run| run.build_ns > 0) {
+            builders.entry((p, run.build_key)).or_insert(t);
+        }
+    }
     for built in &schedule.builds {
-        let needs = |t: &TaskId| {
-            let run = priced.instance.tasks[*t].options[built.processor];
-            schedule.assignment[*t] == built.processor
-                && run.is_some_and(|r| r.build_ns > 0 && r.build_key == built.key)
-        };
-        if let (Some(t), Place::Gpu(i)) = ((0..graph.tasks.len()).find(needs), priced.places[built.processor]) {
+        let task = builders.get(&(built.processor, built.key));
+        if let (Some(&t), Place::Gpu(i)) = (task, priced.places[built.processor]) {
             spans.push((Lane::Build(i), What::Build(t), graph.tasks[t].name.clone(), built.start, built.end));
         }
     }

@@ -141,6 +141,8 @@ struct Index<'a> {
     schedule: &'a Schedule,
     /// Copies by datum.
     copies: BTreeMap<usize, Vec<usize>>,
+    /// Builds by processor and key.
+    builds: BTreeMap<(usize, u64), usize>,
     /// By task: the task before it on its processor.
     previous: Vec<Option<usize>>,
     /// By copy: the copy before it on its engine.
@@ -165,7 +167,8 @@ impl<'a> Index<'a> {
         for t in runs {
             previous[t] = on_processor.insert(schedule.assignment[t], t);
         }
-        Self { priced, schedule, copies, previous, previous_copy }
+        let builds = schedule.builds.iter().enumerate().map(|(i, b)| ((b.processor, b.key), i)).collect();
+        Self { priced, schedule, copies, builds, previous, previous_copy }
     }
 
     /// What ends last.
@@ -199,8 +202,8 @@ impl<'a> Index<'a> {
                 candidates.extend(self.previous[t].map(Event::Run));
                 candidates.extend(instance.tasks[t].preds.iter().map(|&u| Event::Run(u)));
                 candidates.extend(instance.tasks[t].reads.iter().flat_map(|&d| copies_to(d, memory)));
-                let build = schedule.builds.iter().position(|b| b.processor == p && b.key == run.build_key);
-                candidates.extend(build.filter(|_| run.build_ns > 0).map(Event::Build));
+                let build = self.builds.get(&(p, run.build_key)).filter(|_| run.build_ns > 0);
+                candidates.extend(build.map(|&b| Event::Build(b)));
             }
             Event::Copy(c) => {
                 let copy = &schedule.copies[c];

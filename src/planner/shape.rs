@@ -8,7 +8,7 @@ use super::price::Priced;
 use super::profile::DeviceKind;
 use super::profile_set::ProfileSet;
 use super::rewrite::index_space;
-use super::task_graph::{Access, DataResidency, DatumId, TaskCost, TaskGraph, TaskId};
+use super::task_graph::{Access, DataResidency, DatumId, Task, TaskCost, TaskGraph, TaskId};
 use super::work::Place;
 
 /// Sizes at which a chain is priced: `n * j / POINTS`.
@@ -239,6 +239,10 @@ fn price(
         let access = inputs.entry(read.datum).or_insert(read.access);
         *access = if read.access == Access::Whole { read.access } else { *access };
     }
+    // What host functions read comes down too.
+    let host = |t: &Task| matches!(t.cost, TaskCost::Host { .. });
+    let down: BTreeSet<DatumId> =
+        graph.tasks.iter().filter(|t| host(t)).flat_map(|t| t.reads.iter().map(|r| r.datum)).collect();
     let share = |bytes: u64, j: usize| (u128::from(bytes) * j as u128 / POINTS as u128) as u64;
     let copy =
         |from: Place, to: Place, bytes: u64| set.model.transfer(from, to, bytes).map_or(0.0, |e| e.mean_ns as f64);
@@ -253,7 +257,8 @@ fn price(
             }
         }
         for &d in &written {
-            if let Some(to) = graph.data[d].wanted.filter(|&to| to != place) {
+            let to = graph.data[d].wanted.or(down.contains(&d).then_some(Place::Cpu));
+            if let Some(to) = to.filter(|&to| to != place) {
                 point[2] += copy(place, to, share(graph.data[d].bytes, j));
             }
         }
@@ -263,8 +268,12 @@ fn price(
             point[1] += set.model.exec(&work.with_elements(elements), place)?.mean_ns as f64;
         }
     }
-    let (up, down) = set.model.overlap(place).unwrap_or((0.0, 0.0));
-    Some(Costs { processor, points, blocks: [1.0 - up, 1.0 - down] })
+    let blocks = |into: bool| {
+        let memory = priced.instance.processors[processor].memory;
+        let link = priced.instance.links.iter().find(|l| memory > 0 && (if into { l.to } else { l.from }) == memory);
+        link.map_or(0.0, |l| l.blocks)
+    };
+    Some(Costs { processor, points, blocks: [blocks(true), blocks(false)] })
 }
 
 /// Least common multiple; `n` (which makes the chain indivisible) where it is larger.

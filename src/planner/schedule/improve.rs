@@ -25,23 +25,27 @@ pub(super) struct Judge<'a> {
     pub(super) goal: Option<&'a dyn Fn(&Schedule) -> Score>,
     /// Task visits that are left.
     pub(super) budget: u64,
+    /// What the goal looks at; kept for its buffers.
+    pub(super) schedule: Schedule,
 }
 
 impl Judge<'_> {
-    /// The score if it is at most `limit`.
-    pub(super) fn score(&mut self, draft: &Draft, limit: Score) -> Result<Score, Infeasible> {
+    /// The score if it is at most `limit`. Nothing before position `same` has changed since the simulator was told to
+    /// `forget`.
+    pub(super) fn score(&mut self, draft: &Draft, limit: Score, same: usize) -> Result<Score, Infeasible> {
         match self.goal {
             None => {
                 let below = limit.0.saturating_add(1);
-                let makespan = self.simulator.makespan_below(&draft.assignment, &draft.order, below);
+                let makespan = self.simulator.makespan_from(&draft.assignment, &draft.order, below, same);
                 self.budget = self.budget.saturating_sub(self.simulator.visits());
                 makespan.map(|m| (m, 0))
             }
             Some(goal) => {
-                let schedule = self.simulator.simulate(&draft.assignment, &draft.order);
-                // A whole schedule takes about three times as long.
-                self.budget = self.budget.saturating_sub(3 * self.simulator.visits());
-                let score = goal(&schedule?);
+                let made = self.simulator.simulate_into(&draft.assignment, &draft.order, &mut self.schedule);
+                // A whole schedule takes about twice as long.
+                self.budget = self.budget.saturating_sub(2 * self.simulator.visits());
+                made?;
+                let score = goal(&self.schedule);
                 if score > limit { Err(Infeasible::Limit) } else { Ok(score) }
             }
         }
@@ -59,6 +63,8 @@ struct Walk<'j, 'a> {
     critical: Vec<usize>,
     /// How to take the last change back.
     undo: Vec<Undo>,
+    /// The first position that the last change touches.
+    first: usize,
     buffer: Vec<usize>,
 }
 
@@ -83,6 +89,7 @@ impl<'j, 'a> Walk<'j, 'a> {
             position,
             critical: Vec::new(),
             undo: Vec::new(),
+            first: 0,
             buffer: Vec::new(),
         }
     }
@@ -97,6 +104,7 @@ impl<'j, 'a> Walk<'j, 'a> {
 
     fn assign(&mut self, t: usize, p: usize) {
         self.undo.push(Undo::Assign(t, self.draft.assignment[t]));
+        self.first = self.first.min(self.position[t]);
         self.draft.assignment[t] = p;
     }
 
@@ -107,8 +115,9 @@ impl<'j, 'a> Walk<'j, 'a> {
         } else {
             order[to..=from].rotate_right(1);
         }
-        for i in from.min(to)..=from.max(to) {
-            self.position[order[i]] = i;
+        let first = from.min(to);
+        for (i, &t) in order[first..=from.max(to)].iter().enumerate() {
+            self.position[t] = first + i;
         }
     }
 
@@ -158,6 +167,7 @@ impl<'j, 'a> Walk<'j, 'a> {
         }
         self.shift(from, to);
         self.undo.push(Undo::Move(from, to));
+        self.first = self.first.min(from).min(to);
         true
     }
 
@@ -185,10 +195,8 @@ impl<'j, 'a> Walk<'j, 'a> {
                 // Two neighbours to one processor.
                 let Some(p) = self.other(t) else { return self.reorder(t) };
                 self.assign(t, p);
-                if let Some(u) = self.neighbour(t) {
-                    if self.judge.simulator.table.cell(u, p).ns != NONE {
-                        self.assign(u, p);
-                    }
+                if let Some(u) = self.neighbour(t).filter(|&u| self.judge.simulator.table.cell(u, p).ns != NONE) {
+                    self.assign(u, p);
                 }
             }
             4 => {
@@ -218,9 +226,11 @@ impl<'j, 'a> Walk<'j, 'a> {
     /// Changes until the share of the budget is used. `threshold`: how much worse, in parts of 1024, is kept at first.
     fn round(&mut self, best: &mut Scored, share: u64, threshold: u64) {
         let stop = self.judge.budget.saturating_sub(share);
+        self.judge.simulator.forget(0);
         self.find_critical();
         let mut idle = 0;
         while self.judge.budget > stop && idle < 1000 {
+            self.first = usize::MAX;
             if !self.change() {
                 idle += 1;
                 continue;
@@ -229,9 +239,10 @@ impl<'j, 'a> Walk<'j, 'a> {
             let left = (self.judge.budget - stop) as u128;
             let slack = u128::from(self.score.0) * u128::from(threshold) * left / (1024 * u128::from(share.max(1)));
             let limit = if slack == 0 { self.score } else { (self.score.0.saturating_add(slack as u64), NONE) };
-            match self.judge.score(&self.draft, limit) {
+            match self.judge.score(&self.draft, limit, self.first) {
                 Ok(score) => {
                     self.undo.clear();
+                    self.judge.simulator.forget(self.first);
                     let better = score < self.score;
                     self.score = score;
                     if score < best.score {
@@ -254,6 +265,7 @@ pub(super) fn improve(judge: &mut Judge<'_>, starts: &[Scored], seed: u64) -> Op
     if n == 0 || judge.simulator.table.processors == 0 {
         return Some(best);
     }
+    let bound = if judge.goal.is_none() { judge.simulator.table.bound() } else { 0 };
     let mut rng = Rng::new(seed);
     let rounds: u64 = if n <= 24 {
         12
@@ -263,6 +275,9 @@ pub(super) fn improve(judge: &mut Judge<'_>, starts: &[Scored], seed: u64) -> Op
         1
     };
     for i in 0..rounds {
+        if best.score.0 <= bound || judge.budget == 0 {
+            break;
+        }
         let share = judge.budget / (rounds - i);
         // Every second round goes on from the best; the others start from the drafts in turn.
         let start = if i % 2 == 0 { best.clone() } else { starts[(i / 2) as usize % starts.len()].clone() };

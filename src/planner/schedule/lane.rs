@@ -2,17 +2,23 @@
 
 /// Busy times of a unit that does one thing at a time: disjoint, ascending; touching ones are merged, which keeps the
 /// list short where work follows work.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Lane {
     busy: Vec<(u64, u64)>,
 }
 
-impl Lane {
-    /// Nothing is booked.
-    pub(super) fn clear(&mut self) {
-        self.busy.clear();
+impl Clone for Lane {
+    fn clone(&self) -> Lane {
+        Lane { busy: self.busy.clone() }
     }
 
+    // Keeps the buffer, which a derived one does not.
+    fn clone_from(&mut self, source: &Lane) {
+        self.busy.clone_from(&source.busy);
+    }
+}
+
+impl Lane {
     /// The earliest start, not before `ready`, of a gap of `ns`. Amortised constant where requests come in the order of
     /// time: it looks from the end first.
     pub(super) fn fit(&self, ready: u64, ns: u64) -> u64 {
@@ -23,7 +29,7 @@ impl Lane {
         let mut start = ready;
         let first = self.busy.partition_point(|&(_, end)| end <= ready);
         for &(from, to) in &self.busy[first..] {
-            if start + ns <= from {
+            if start.saturating_add(ns) <= from {
                 break;
             }
             start = start.max(to);
@@ -36,7 +42,7 @@ impl Lane {
         if ns == 0 {
             return;
         }
-        let end = start + ns;
+        let end = start.saturating_add(ns);
         let at = self.busy.partition_point(|&(from, _)| from < start);
         let joins_left = at > 0 && self.busy[at - 1].1 == start;
         let joins_right = at < self.busy.len() && self.busy[at].0 == end;

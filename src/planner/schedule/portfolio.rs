@@ -22,10 +22,10 @@ pub struct Options<'a> {
     /// They are taken as drafts and re-timed, so the result is not worse than the best of them re-timed; which on a faster
     /// bus is not worse than what it was ([`retime`]).
     pub plans: &'a [Schedule],
-    /// What is minimised, lexicographically; `None`: the makespan. Called for every schedule that the search tries, so a
-    /// search with it tries about a third as many.
+    /// What is minimised, lexicographically; `None`: the makespan. Called for every schedule that the search tries, without
+    /// `peak_bytes`; a search with it tries about half as many.
     pub goal: Option<&'a dyn Fn(&Schedule) -> Score>,
-    /// Task placements that the search may simulate; `None`: 40 000, or 100 per task if that is more.
+    /// Task placements that the search may simulate; `None`: 50 000, or 100 per task if that is more.
     pub budget: Option<u64>,
 }
 
@@ -87,15 +87,15 @@ pub struct Outcome {
 
 /// The best schedule of the portfolio. Deterministic: the same instance and options give the same outcome.
 ///
-/// Cost in release builds: 4 ms for 300 tasks, 150 ms for 5000.
+/// Cost in release builds on a 2.5 GHz core: 3 ms for 300 tasks, 60 ms for 5000.
 ///
 /// # Errors
 /// [`Infeasible`] where no candidate is feasible: the reason of the first.
 pub fn schedule(instance: &Instance, options: &Options<'_>) -> Result<Outcome, Infeasible> {
     let simulator = Simulator::new(instance);
     let table = simulator.table.clone();
-    let budget = options.budget.unwrap_or_else(|| 40_000.max(100 * table.tasks as u64));
-    let mut judge = Judge { simulator, goal: options.goal, budget };
+    let budget = options.budget.unwrap_or_else(|| 50_000.max(100 * table.tasks as u64));
+    let mut judge = Judge { simulator, goal: options.goal, budget, schedule: Schedule::default() };
     let edges = mean_copies(&table);
     let ranks = ranks(&table, &edges);
     let order = by_rank(&ranks);
@@ -118,7 +118,7 @@ pub fn schedule(instance: &Instance, options: &Options<'_>) -> Result<Outcome, I
         let judged = draft.and_then(|draft| {
             let makespan = judge.simulator.makespan(&draft.assignment, &draft.order)?;
             let score =
-                if options.goal.is_none() { (makespan, 0) } else { judge.score(&draft, (u64::MAX, u64::MAX))? };
+                if options.goal.is_none() { (makespan, 0) } else { judge.score(&draft, (u64::MAX, u64::MAX), 0)? };
             Ok((makespan, Scored { score, draft }))
         });
         match judged {
@@ -147,6 +147,10 @@ pub fn schedule(instance: &Instance, options: &Options<'_>) -> Result<Outcome, I
     let starts: Vec<Scored> = starts.into_iter().map(|(s, _)| s).collect();
     let best = improve(&mut judge, &starts, options.seed).unwrap_or_else(|| starts[0].clone());
     let schedule = judge.simulator.simulate(&best.draft.assignment, &best.draft.order)?;
+    debug_assert!(
+        options.goal.is_some() || best.score == (schedule.makespan, 0),
+        "the search resumed from a wrong state"
+    );
     candidates.push((Origin::LocalSearch, schedule.makespan));
     if let Some((_, origin, schedule)) = kept.filter(|(kept, ..)| *kept < best.score) {
         return Ok(Outcome { schedule, origin, candidates });

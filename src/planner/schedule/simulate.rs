@@ -13,10 +13,10 @@
 //! that is not ready is not free for that either.
 
 use super::instance::Instance;
-use super::lane::Lane;
 use super::result::{Build, Copy, Eviction, Infeasible, Schedule};
 use super::space::Space;
-use super::table::{NO, NONE, Table, blocked_ns};
+use super::state::State;
+use super::table::{NO, NONE, Table};
 
 /// One simulation of `order` on `assignment`. Where there are many, keep a [`Simulator`].
 ///
@@ -31,48 +31,41 @@ pub fn simulate(instance: &Instance, assignment: &[usize], order: &[usize]) -> R
 #[derive(Clone, Debug)]
 pub struct Simulator {
     pub(super) table: Table,
-    /// When each processor is done with what was placed there.
-    free: Vec<u64>,
-    /// Runs and blocked times, of processors that copies can block.
-    busy: Vec<Lane>,
-    engines: Vec<Lane>,
-    /// Datum × memory: since when it is valid; [`NONE`]: it is not.
-    pub(super) valid: Vec<u64>,
-    ends: Vec<u64>,
-    build_free: Vec<u64>,
-    build_end: Vec<u64>,
+    pub(super) state: State,
+    /// States of the list that is being changed, by position; the first `kept` hold.
+    pub(super) snapshots: Vec<(usize, State)>,
+    pub(super) kept: usize,
     /// What a task waits for: (source valid, datum).
-    missing: Vec<(u64, u32)>,
+    pub(super) missing: Vec<(u64, u32)>,
     pub(super) space: Option<Box<Space>>,
-    record: Record,
+    pub(super) record: Record,
     visits: u64,
 }
 
 /// What happened, where somebody wants to know.
 #[derive(Clone, Debug, Default)]
-struct Record {
+pub(super) struct Record {
     starts: Vec<u64>,
     /// By task: the task that it waited for last, or [`NO`].
     causes: Vec<u32>,
     /// By processor: the task placed there last.
     last: Vec<u32>,
-    copies: Vec<Copy>,
+    pub(super) copies: Vec<Copy>,
     builds: Vec<Build>,
     evictions: Vec<Eviction>,
 }
 
 impl Simulator {
     /// Buffers for this instance. `O(tasks × processors + data × (memories + links))`.
+    ///
+    /// # Panics
+    /// Where an index in the instance points nowhere.
     pub fn new(instance: &Instance) -> Simulator {
         let table = Table::new(instance);
         Simulator {
-            free: table.ready.clone(),
-            busy: vec![Lane::default(); table.processors],
-            engines: vec![Lane::default(); table.engines],
-            valid: table.initial.clone(),
-            ends: vec![NONE; table.tasks],
-            build_free: vec![0; table.processors],
-            build_end: vec![NONE; table.builds.len()],
+            snapshots: vec![(0, State::new(&table))],
+            kept: 1,
+            state: State::new(&table),
             missing: Vec::new(),
             space: Space::new(&table).map(Box::new),
             record: Record::default(),
@@ -86,7 +79,7 @@ impl Simulator {
     /// # Errors
     /// [`Infeasible`].
     pub fn makespan(&mut self, assignment: &[usize], order: &[usize]) -> Result<u64, Infeasible> {
-        self.run::<false>(assignment, order, NONE)
+        self.run::<false>(assignment, order, NONE, 0)
     }
 
     /// The makespan if it is below `limit`. Gives up as soon as it cannot be, which saves half of the work in a search.
@@ -94,7 +87,7 @@ impl Simulator {
     /// # Errors
     /// [`Infeasible`]; [`Infeasible::Limit`] where it is not below.
     pub fn makespan_below(&mut self, assignment: &[usize], order: &[usize], limit: u64) -> Result<u64, Infeasible> {
-        self.run::<false>(assignment, order, limit)
+        self.run::<false>(assignment, order, limit, 0)
     }
 
     /// The whole schedule.
@@ -102,23 +95,34 @@ impl Simulator {
     /// # Errors
     /// [`Infeasible`].
     pub fn simulate(&mut self, assignment: &[usize], order: &[usize]) -> Result<Schedule, Infeasible> {
-        let makespan = self.run::<true>(assignment, order, NONE)?;
-        let record = &mut self.record;
-        record.copies.sort_unstable();
-        record.builds.sort_unstable();
-        record.evictions.sort_unstable();
-        let mut schedule = Schedule {
-            assignment: assignment.to_vec(),
-            order: order.to_vec(),
-            runs: record.starts.iter().copied().zip(self.ends.iter().copied()).collect(),
-            copies: record.copies.clone(),
-            builds: record.builds.clone(),
-            evictions: record.evictions.clone(),
-            makespan,
-            peak_bytes: Vec::new(),
-        };
+        let mut schedule = Schedule::default();
+        self.simulate_into(assignment, order, &mut schedule)?;
         schedule.peak_bytes = super::space::peaks(&self.table, &schedule);
         Ok(schedule)
+    }
+
+    /// The whole schedule without the peaks, into old buffers.
+    pub(super) fn simulate_into(
+        &mut self,
+        assignment: &[usize],
+        order: &[usize],
+        schedule: &mut Schedule,
+    ) -> Result<(), Infeasible> {
+        schedule.makespan = self.run::<true>(assignment, order, NONE, 0)?;
+        let record = &self.record;
+        schedule.assignment.clear();
+        schedule.assignment.extend_from_slice(assignment);
+        schedule.order.clear();
+        schedule.order.extend_from_slice(order);
+        schedule.runs.clear();
+        schedule.runs.extend(record.starts.iter().copied().zip(self.state.ends.iter().copied()));
+        schedule.copies.clone_from(&record.copies);
+        schedule.copies.sort_unstable();
+        schedule.builds.clone_from(&record.builds);
+        schedule.builds.sort_unstable();
+        schedule.evictions.clone_from(&record.evictions);
+        schedule.evictions.sort_unstable();
+        Ok(())
     }
 
     /// Tasks that the last simulation placed.
@@ -126,36 +130,29 @@ impl Simulator {
         self.visits
     }
 
-    fn reset(&mut self, assignment: &[usize], order: &[usize]) -> Result<(), Infeasible> {
+    fn reset(&mut self, assignment: &[usize], order: &[usize], from: usize) -> Result<(), Infeasible> {
         let table = &self.table;
         if assignment.len() != table.tasks || order.len() != table.tasks {
             return Err(Infeasible::Incomplete);
         }
-        self.free.copy_from_slice(&table.ready);
-        self.valid.copy_from_slice(&table.initial);
-        self.ends.fill(NONE);
-        for (p, lane) in self.busy.iter_mut().enumerate() {
-            lane.clear();
-            if table.blockable[p] {
-                lane.book(0, table.ready[p]);
-            }
-        }
-        self.engines.iter_mut().for_each(Lane::clear);
-        self.build_free.fill(0);
-        self.build_end.fill(NONE);
+        self.state.copy_from(&self.snapshots[from].1);
         if let Some(space) = &mut self.space {
             space.reset(table, assignment, order)?;
         }
         Ok(())
     }
 
+    /// Simulates; from the last snapshot that is not beyond position `same`, where the list and the assignment are the same
+    /// as at the last [`forget`](Self::forget). With `same` = 0 that is the beginning.
     fn run<const RECORD: bool>(
         &mut self,
         assignment: &[usize],
         order: &[usize],
         limit: u64,
+        same: usize,
     ) -> Result<u64, Infeasible> {
-        self.reset(assignment, order)?;
+        let snapshot = self.snapshots[..self.kept].partition_point(|s| s.0 <= same) - 1;
+        self.reset(assignment, order, snapshot)?;
         if RECORD {
             self.record.starts.clear();
             self.record.starts.resize(self.table.tasks, 0);
@@ -167,19 +164,40 @@ impl Simulator {
             self.record.builds.clear();
             self.record.evictions.clear();
         }
-        let mut makespan = 0;
+        let from = self.snapshots[snapshot].0;
+        let step = (self.table.tasks / 12).max(4);
+        // The next snapshot is due here, if the list is still the same.
+        let mut due = if snapshot + 1 == self.kept { from + step } else { usize::MAX };
         self.visits = 0;
-        for (position, &t) in order.iter().enumerate() {
+        for (position, &t) in order.iter().enumerate().skip(from) {
+            if position == due && position <= same {
+                self.take_snapshot(position);
+                due += step;
+            }
             self.visits += 1;
             let p = *assignment.get(t).ok_or(Infeasible::Incomplete)?;
             let end = self.place::<RECORD>(t, p, position)?;
             if end.saturating_add(self.table.tail[t]) >= limit {
                 return Err(Infeasible::Limit);
             }
-            makespan = makespan.max(end);
+            self.state.makespan = self.state.makespan.max(end);
         }
-        makespan = makespan.max(self.deliver::<RECORD>()?);
+        let makespan = self.state.makespan.max(self.deliver::<RECORD>()?);
         if makespan >= limit { Err(Infeasible::Limit) } else { Ok(makespan) }
+    }
+
+    /// As [`makespan_below`](Self::makespan_below), where nothing before position `same` has changed since the last
+    /// [`forget`](Self::forget): that part is not simulated again.
+    pub(super) fn makespan_from(
+        &mut self,
+        assignment: &[usize],
+        order: &[usize],
+        limit: u64,
+        same: usize,
+    ) -> Result<u64, Infeasible> {
+        // The state of memories with a capacity depends on what comes later in the list.
+        let same = if self.space.is_some() { 0 } else { same };
+        self.run::<false>(assignment, order, limit, same)
     }
 
     /// Places the next task of the list and returns its end.
@@ -191,13 +209,13 @@ impl Simulator {
         if cell.ns == NONE {
             return Err(Infeasible::Processor { task: t, processor: p });
         }
-        if self.ends[t] != NONE {
+        if self.state.ends[t] != NONE {
             return Err(Infeasible::Incomplete);
         }
         let m = cell.memory as usize;
-        let mut start = self.free[p];
+        let mut start = self.state.free[p];
         for &pred in self.table.preds.row(t) {
-            let end = self.ends[pred as usize];
+            let end = self.state.ends[pred as usize];
             if end == NONE {
                 return Err(Infeasible::Order { task: t });
             }
@@ -212,7 +230,7 @@ impl Simulator {
         self.missing.clear();
         let memories = self.table.memories;
         for &d in self.table.reads.row(t) {
-            let row = &self.valid[d as usize * memories..][..memories];
+            let row = &self.state.valid[d as usize * memories..][..memories];
             if row[m] == NONE {
                 self.missing.push((row.iter().copied().min().unwrap_or(NONE), d));
             } else {
@@ -231,14 +249,14 @@ impl Simulator {
             start = start.max(self.make_room_for_run::<RECORD>(t, p, m, cell.scratch)?);
         }
         if self.table.blockable[p] {
-            start = self.busy[p].fit(start, cell.ns);
-            self.busy[p].book(start, cell.ns);
+            start = self.state.busy[p].fit(start, cell.ns);
+            self.state.busy[p].book(start, cell.ns);
         }
         let end = start.saturating_add(cell.ns);
-        self.ends[t] = end;
-        self.free[p] = end;
+        self.state.ends[t] = end;
+        self.state.free[p] = end;
         for &d in self.table.writes.row(t) {
-            self.valid[d as usize * memories + m] = end;
+            self.state.valid[d as usize * memories + m] = end;
         }
         if let Some(space) = &mut self.space {
             space.used_by_run(&self.table, t, p, m, end);
@@ -261,13 +279,13 @@ impl Simulator {
             }
         };
         if self.record.last[p] != NO {
-            consider(self.ends[self.record.last[p] as usize], self.record.last[p]);
+            consider(self.state.ends[self.record.last[p] as usize], self.record.last[p]);
         }
         for &u in self.table.preds.row(t) {
-            consider(self.ends[u as usize], u);
+            consider(self.state.ends[u as usize], u);
         }
         for &d in self.table.reads.row(t) {
-            consider(self.valid[d as usize * self.table.memories + m], self.table.writer[d as usize]);
+            consider(self.state.valid[d as usize * self.table.memories + m], self.table.writer[d as usize]);
         }
         cause
     }
@@ -282,16 +300,16 @@ impl Simulator {
         order: &[usize],
         path: &mut Vec<usize>,
     ) -> Result<(), Infeasible> {
-        self.run::<true>(assignment, order, NONE)?;
+        self.run::<true>(assignment, order, NONE, 0)?;
         path.clear();
         let (mut latest, mut at) = (0, NO);
-        for (t, &end) in self.ends.iter().enumerate() {
+        for (t, &end) in self.state.ends.iter().enumerate() {
             if end >= latest {
                 (latest, at) = (end, t as u32);
             }
         }
         for &(d, m) in &self.table.wanted {
-            let end = self.valid[d as usize * self.table.memories + m as usize];
+            let end = self.state.valid[d as usize * self.table.memories + m as usize];
             let writer = self.table.writer[d as usize];
             if end != NONE && end > latest && writer != NO {
                 (latest, at) = (end, writer);
@@ -306,148 +324,23 @@ impl Simulator {
 
     /// The end of a build, which is queued now if it is not yet.
     fn build<const RECORD: bool>(&mut self, build: usize, t: usize, p: usize) -> u64 {
-        if self.build_end[build] == NONE {
-            let start = self.build_free[p];
+        if self.state.build_end[build] == NONE {
+            let start = self.state.build_free[p];
             let end = start.saturating_add(self.table.build_ns[t * self.table.processors + p]);
-            self.build_free[p] = end;
-            self.build_end[build] = end;
+            self.state.build_free[p] = end;
+            self.state.build_end[build] = end;
             if RECORD {
                 let key = self.table.builds[build].key;
                 self.record.builds.push(Build { start, end, processor: p, key });
             }
         }
-        self.build_end[build]
-    }
-
-    /// Makes a datum valid in a memory over the links that get it there first, and returns since when it is.
-    fn bring<const RECORD: bool>(&mut self, d: usize, m: usize) -> Result<u64, Infeasible> {
-        let memories = self.table.memories;
-        if self.valid[d * memories + m] != NONE {
-            return Ok(self.valid[d * memories + m]);
-        }
-        if self.best_link(d, m, 0).is_none() {
-            // Two hops. There is no loop: into memory 0 only direct links count.
-            if m == 0 || self.valid[d * memories] != NONE || self.best_link(d, 0, 0).is_none() {
-                return Err(Infeasible::Route { datum: d, memory: m });
-            }
-            self.hop::<RECORD>(d, 0)?;
-        }
-        self.hop::<RECORD>(d, m)
-    }
-
-    /// One copy into a memory.
-    fn hop<const RECORD: bool>(&mut self, d: usize, m: usize) -> Result<u64, Infeasible> {
-        let after = if self.space.is_some() { self.make_room::<RECORD>(m, self.table.bytes[d])? } else { 0 };
-        let Some((start, link)) = self.best_link(d, m, after) else {
-            return Err(Infeasible::Route { datum: d, memory: m });
-        };
-        let ns = self.table.copy(d, link);
-        let cell = self.table.links[link];
-        if cell.engine != NO {
-            self.engines[cell.engine as usize].book(start, ns);
-        }
-        if cell.blocked != NO {
-            self.busy[cell.blocked as usize].book(start, blocked_ns(ns, cell.blocks));
-        }
-        let end = start.saturating_add(ns);
-        self.valid[d * self.table.memories + m] = end;
-        if let Some(space) = &mut self.space {
-            space.used_by_copy(&self.table, d, cell.from as usize, m, end);
-        }
-        if RECORD {
-            self.record.copies.push(Copy { start, end, datum: d, link });
-        }
-        Ok(end)
-    }
-
-    /// The link that makes a datum valid in a memory first, with the start of the copy, not before `after`.
-    fn best_link(&self, d: usize, m: usize, after: u64) -> Option<(u64, usize)> {
-        let row = &self.valid[d * self.table.memories..][..self.table.memories];
-        let mut best: Option<(u64, u64, usize)> = None;
-        for &l in self.table.into.get(m)? {
-            let l = l as usize;
-            let ready = row[self.table.links[l].from as usize];
-            if ready == NONE {
-                continue;
-            }
-            let start = self.copy_start(l, ready.max(after), self.table.copy(d, l));
-            let end = start.saturating_add(self.table.copy(d, l));
-            if best.is_none_or(|(e, ..)| end < e) {
-                best = Some((end, start, l));
-            }
-        }
-        best.map(|(_, start, l)| (start, l))
-    }
-
-    /// The earliest start of a copy, not before `ready`.
-    fn copy_start(&self, link: usize, ready: u64, ns: u64) -> u64 {
-        let cell = self.table.links[link];
-        let mut start = ready;
-        loop {
-            let mut next = start;
-            if cell.engine != NO {
-                next = self.engines[cell.engine as usize].fit(next, ns);
-            }
-            if cell.blocked == NO {
-                return next;
-            }
-            let queue = cell.blocked as usize;
-            next = self.busy[queue].fit(next, blocked_ns(ns, cell.blocks));
-            if next == start {
-                return next;
-            }
-            start = next;
-        }
-    }
-
-    /// The final copies, those that can start first first. Returns when the last one is done.
-    fn deliver<const RECORD: bool>(&mut self) -> Result<u64, Infeasible> {
-        let memories = self.table.memories;
-        let mut missing = std::mem::take(&mut self.missing);
-        missing.clear();
-        let mut last = 0;
-        for &(d, m) in &self.table.wanted {
-            let row = &self.valid[d as usize * memories..][..memories];
-            if row[m as usize] == NONE {
-                missing.push((row.iter().copied().min().unwrap_or(NONE), d));
-            } else {
-                last = last.max(row[m as usize]);
-            }
-        }
-        missing.sort_unstable();
-        if let Some(space) = &mut self.space {
-            space.begin_delivery();
-        }
-        for &(_, d) in &missing {
-            let at = self.table.wanted.partition_point(|&(e, _)| e < d);
-            let m = self.table.wanted[at].1 as usize;
-            if let Some(space) = &mut self.space {
-                space.pin(d as usize, true);
-            }
-            match self.bring::<RECORD>(d as usize, m) {
-                Ok(end) => last = last.max(end),
-                Err(why) => {
-                    self.missing = missing;
-                    return Err(why);
-                }
-            }
-            if let Some(space) = &mut self.space {
-                space.pin(d as usize, false);
-            }
-        }
-        self.missing = missing;
-        Ok(last)
+        self.state.build_end[build]
     }
 
     pub(super) fn give_up<const RECORD: bool>(&mut self, d: usize, m: usize, at: u64) {
-        self.valid[d * self.table.memories + m] = NONE;
+        self.state.valid[d * self.table.memories + m] = NONE;
         if RECORD {
             self.record.evictions.push(Eviction { at, datum: d, memory: m });
         }
-    }
-
-    /// Copies a datum to memory 0 so that it can be given up elsewhere.
-    pub(super) fn save<const RECORD: bool>(&mut self, d: usize) -> Result<u64, Infeasible> {
-        self.hop::<RECORD>(d, 0)
     }
 }

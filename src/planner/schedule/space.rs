@@ -155,11 +155,8 @@ impl Space {
             if (copy && m == 0) || (self.delivering && next == self.position.len()) {
                 continue;
             }
-            if next == usize::MAX && !copy {
-                // Nobody needs it any more. In long lists looking for the largest of those took 80 % of planning.
-                return Some((i, next, false));
-            }
-            let key = (next, !copy, table.bytes[d], std::cmp::Reverse(d));
+            let free_since = std::cmp::Reverse(self.last_use[d * table.memories + m]);
+            let key = (next, !copy, free_since, table.bytes[d], std::cmp::Reverse(d));
             if best.is_none_or(|(k, _)| key > k) {
                 best = Some((key, i));
             }
@@ -183,7 +180,7 @@ impl Simulator {
                 space.used[m] += bytes;
                 return Ok(space.after[m]);
             }
-            let victim = space.victim(&self.table, &self.valid, m);
+            let victim = space.victim(&self.table, &self.state.valid, m);
             if !matches!(victim, Some((_, usize::MAX, false))) {
                 let homes = &self.table.home;
                 let held = (0..homes.len()).find(|&p| homes[p] == m && Some(p) != keep && space.scratch[p] > 0);
