@@ -70,8 +70,8 @@ fn main() {
         let (heft_ratio, alone) = (of(|o| *o == Origin::Heft), of(|o| matches!(o, Origin::Alone(_))));
         let times = compare(
             mode,
-            &mut [&mut || drop(black_box(heft::heft(black_box(&instance)))), &mut || {
-                drop(black_box(schedule(black_box(&instance), &Options::default())))
+            &mut [&mut || _ = black_box(heft::heft(black_box(&instance))), &mut || {
+                _ = black_box(schedule(black_box(&instance), &Options::default()))
             }],
         );
         row(&[

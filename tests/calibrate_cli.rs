@@ -83,8 +83,8 @@ fn another_machines_profile_is_shown_but_not_checked() {
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("foreign.json");
     foreign().save(&file).expect("writable");
-    for command in ["check", "drift"] {
-        let line = refusal(&run(&[command, text(&file)]));
+    for command in [&["check"][..], &["check", "--graph"], &["drift"]] {
+        let line = refusal(&run(&[command, &[text(&file)]].concat()));
         assert!(line.contains("another machine") && line.contains("host.cpu_model"), "{line}");
         assert!(line.contains("Abacus 3000"), "{line}");
     }
@@ -245,6 +245,11 @@ fn a_quick_run_of_the_cpu_holds_on_this_machine() {
     let saved = Drift::load(&Drift::path_beside(&file), &profile.created).expect("saved beside the profile");
     assert_eq!(saved, drift);
     let page = directory.path().join("page.html");
+    let checked = stdout(&run(&["check", "--graph", "--size", "160", "120", "--page", text(&page), text(&file)]));
+    assert_eq!(checked.matches("== planned").count(), 2, "{checked}");
+    assert!(checked.contains("all CPU") && checked.contains("where the model was wrong"), "{checked}");
+    let gantt = std::fs::read_to_string(&page).expect("readable");
+    assert!(gantt.contains("decode") && gantt.contains("encode"), "{gantt}");
     stdout(&run(&["report", text(&file), "--output", text(&page)]));
     let html = std::fs::read_to_string(&page).expect("readable");
     assert!(html.contains("What moved since") && html.contains("What one more costs"), "{html}");

@@ -288,3 +288,18 @@ fn pipelines_that_must_be_built_first_are_part_of_the_plan() {
     let builds = built.timeline.spans.iter().filter(|s| s.lane == Lane::Build(0)).count();
     assert_eq!(builds, 1, "one build for the merged kernel, however many chunks it runs in");
 }
+
+/// Changes with the fixtures, the cost model, the rewrites and the search: look at the plans, then write down the new ones.
+#[test]
+fn golden_plans_of_the_fixtures() {
+    let b = chain(1 << 20, 5, 50.0, true);
+    let plans = FIXTURES.map(|fixture| plan(&b.graph, &set(fixture)));
+    let facts = plans.each_ref().map(|p| (p.id, p.timeline.makespan_ns / 1_000, p.graph.tasks.len()));
+    let golden = [
+        (9_391_422_206_873_358_351, 781, 3),
+        (2_493_698_582_689_440_554, 1_115, 2),
+        (16_108_973_968_650_223_077, 237, 3),
+        (2_404_933_363_714_397_500, 6_627, 1),
+    ];
+    assert_eq!(facts, golden);
+}

@@ -139,6 +139,33 @@ fn too_little_memory_spills_or_says_so() {
 }
 
 #[test]
+fn without_tasks_only_wanted_data_move() {
+    let mut instance = turns(2, 1_000);
+    instance.tasks.clear();
+    instance.data.truncate(1);
+    instance.data[0].readers.clear();
+    instance.data[0].wanted = Some(1);
+    let outcome = schedule(&instance, &Options::default()).expect("feasible");
+    assert_eq!(check(&instance, &outcome.schedule), []);
+    assert_eq!(outcome.schedule.makespan, 7);
+    assert_eq!(schedule(&Instance::default(), &Options::default()).map(|o| o.schedule.makespan), Ok(0));
+}
+
+#[test]
+fn processors_may_share_a_memory() {
+    for seed in 0..16 {
+        let mut shared = instance(seed, 20, Features { runs: true, ..Features::default() });
+        shared.processors[1].memory = 0;
+        shared.data.iter_mut().for_each(|d| d.wanted = d.wanted.map(|_| 0));
+        shared.data.iter_mut().filter(|d| !d.initial.is_empty()).for_each(|d| d.initial = vec![0]);
+        let outcome =
+            schedule(&shared, &Options { seed, budget: Some(5_000), ..Options::default() }).expect("feasible");
+        assert_eq!(check(&shared, &outcome.schedule), []);
+        assert!(outcome.schedule.copies.is_empty());
+    }
+}
+
+#[test]
 fn bad_drafts_are_refused() {
     let instance = turns(3, 1_000);
     assert_eq!(simulate(&instance, &[0; 3], &[0, 1]), Err(Infeasible::Incomplete));

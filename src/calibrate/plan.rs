@@ -42,10 +42,10 @@ impl Plan {
     /// Under 5 seconds in total.
     pub const QUICK: Self = Self {
         epochs: 3,
-        sampling: Duration::from_millis(2600),
+        sampling: Duration::from_millis(2300),
         largest: 64 << 20,
         largest_software: 8 << 20,
-        largest_device: 256 << 20,
+        largest_device: 64 << 20,
         cpu_step: 1,
         gpu_step: 2,
         samples: 60,

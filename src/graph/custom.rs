@@ -56,6 +56,7 @@ impl Graph {
     /// # Errors
     /// [`GraphError::ForeignVar`], [`GraphError::NotInLoop`]. When it runs: the kernel's own, and
     /// [`GraphError::LengthMismatch`] if it yields another number of elements than `len`.
+    #[allow(clippy::needless_pass_by_value)] // handles: `&x` or `(&x, &y)`
     pub fn kernel<V, T, F, K>(
         &mut self,
         name: &str,

@@ -21,7 +21,7 @@ use crate::kernel::pipe::{Buffer, Operand, Pipe, Stage, StageKind};
 use crate::kernel::registry;
 use crate::kernel::scalar::{Scalar, Value32};
 use crate::kernel::terminal::Terminal;
-use crate::planner::task_graph::Divisible;
+use crate::planner::task_graph::{Divisible, Read};
 use crate::runtime::graph::host::HostSliceMut;
 use crate::runtime::graph::op::{Form, Input, Node, Op, Shape};
 use crate::runtime::graph::span::{Span, same_type};
@@ -509,20 +509,20 @@ impl Graph {
         let fold = Arc::new(fold);
         let first = self.tasks.len();
         let read = self.reads(&fold.name(), &[variable])?[0];
-        let (mut len, dynamic) = (self.values[read.datum].shape.len, self.values[read.datum].dynamic);
-        let mut reads = vec![read];
-        let one = len <= TILE_LEN;
-        let mut result = self.level(&fold, reads, if one { 1 } else { len.div_ceil(TILE_LEN) }, one, dynamic);
-        let again = Arc::new(Again(Arc::clone(&fold)));
-        while !one {
-            len = len.div_ceil(TILE_LEN);
-            reads = vec![crate::planner::task_graph::Read { datum: result.id, ..read }];
-            let last = len <= TILE_LEN;
-            result = self.level(&again, reads, if last { 1 } else { len.div_ceil(TILE_LEN) }, last, dynamic);
-            if last {
-                break;
+        let (len, dynamic) = (self.values[read.datum].shape.len, self.values[read.datum].dynamic);
+        let result = if len <= TILE_LEN {
+            self.level(&fold, read, 1, true, dynamic)
+        } else {
+            let mut len = len.div_ceil(TILE_LEN);
+            let mut partials = self.level(&fold, read, len, false, dynamic);
+            let again = Arc::new(Again(Arc::clone(&fold)));
+            // 4096 elements become one: beyond 16 M elements there are more than two levels.
+            while len > TILE_LEN {
+                len = len.div_ceil(TILE_LEN);
+                partials = self.level(&again, Read { datum: partials.id, ..read }, len, false, dynamic);
             }
-        }
+            self.level(&again, Read { datum: partials.id, ..read }, 1, true, dynamic)
+        };
         let last = self.tasks.len() - 1;
         self.values[result.id].from = super::Origin::Tasks(first, last);
         Ok(result)
@@ -532,13 +532,13 @@ impl Graph {
     fn level<F: Fold>(
         &mut self,
         fold: &Arc<F>,
-        reads: Vec<crate::planner::task_graph::Read>,
+        read: Read,
         len: usize,
         last: bool,
         dynamic: Option<usize>,
     ) -> Var<F::Acc> {
         let op = Arc::new(Tiles { fold: Arc::clone(fold), last });
-        let mut task = TaskNode::new(fold.name(), Node::Op(op), reads);
+        let mut task = TaskNode::new(fold.name(), Node::Op(op), vec![read]);
         let on_device = fold.terminal().is_some() && !(last && dynamic.is_some());
         if !on_device {
             task.price = Price::Host(fold.key());

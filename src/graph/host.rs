@@ -85,6 +85,7 @@ impl Graph {
     ///
     /// # Errors
     /// [`GraphError::ForeignVar`].
+    #[allow(clippy::needless_pass_by_value)] // handles: `&x` or `(&x, &y)`
     pub fn host<V, T, F, R>(&mut self, name: &str, reads: V, len: impl OutputLen, f: F) -> Result<Var<T>>
     where
         V: Vars,

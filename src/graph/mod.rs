@@ -350,14 +350,12 @@ impl Graph {
 
     /// The runtime that it will run on.
     fn runtime(&mut self) -> Result<Runtime> {
-        match &self.runtime {
-            Some(runtime) => Ok(runtime.clone()),
-            None => {
-                let runtime = Runtime::global()?;
-                self.runtime = Some(runtime.clone());
-                Ok(runtime)
-            }
+        if let Some(runtime) = &self.runtime {
+            return Ok(runtime.clone());
         }
+        let runtime = Runtime::global()?;
+        self.runtime = Some(runtime.clone());
+        Ok(runtime)
     }
 
     /// Its nodes: what they compute, what they read, and the type of their first output.

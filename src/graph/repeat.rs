@@ -37,6 +37,7 @@ impl Graph {
     /// # Errors
     /// What `body` returns; [`GraphError::NotInLoop`] for a loop in a loop, [`GraphError::LengthMismatch`] if a state's next
     /// value has another length, [`GraphError::DynamicLength`], [`GraphError::ForeignVar`].
+    #[allow(clippy::needless_pass_by_value)] // handles: `&x` or `(&x, &y)`
     pub fn repeat<V: Vars>(
         &mut self,
         times: u64,
@@ -71,6 +72,7 @@ impl Graph {
     ///
     /// # Errors
     /// As [`repeat`](Self::repeat); [`GraphError::Window`] if the tested array has no element.
+    #[allow(clippy::needless_pass_by_value)] // handles: `&x` or `(&x, &y)`
     pub fn repeat_while<V: Vars, T: Scalar>(
         &mut self,
         every: u64,

@@ -148,7 +148,7 @@ impl<T: Scalar> Deferred for PendingWhole<T> {
 impl<T: Value32> Deferred for Uniform<T> {
     type At<'a> = Uniform<T>;
     fn variables(&self, _: &mut Vec<Variable>) {}
-    fn at<'a>(&self, _: &mut Data<'a>) -> Option<Uniform<T>> {
+    fn at(&self, _: &mut Data<'_>) -> Option<Uniform<T>> {
         Some(*self)
     }
     fn describe(&self, _: &mut PipeBuilder<'static>, _: &mut dyn Iterator<Item = usize>) -> Operand {
@@ -159,7 +159,7 @@ impl<T: Value32> Deferred for Uniform<T> {
 impl Deferred for Position {
     type At<'a> = Position;
     fn variables(&self, _: &mut Vec<Variable>) {}
-    fn at<'a>(&self, _: &mut Data<'a>) -> Option<Position> {
+    fn at(&self, _: &mut Data<'_>) -> Option<Position> {
         Some(Position)
     }
     fn describe(&self, _: &mut PipeBuilder<'static>, _: &mut dyn Iterator<Item = usize>) -> Operand {

@@ -268,8 +268,12 @@ fn price(
             point[1] += set.model.exec(&work.with_elements(elements), place)?.mean_ns as f64;
         }
     }
-    let (up, down) = set.model.overlap(place).unwrap_or((0.0, 0.0));
-    Some(Costs { processor, points, blocks: [1.0 - up, 1.0 - down] })
+    let blocks = |into: bool| {
+        let memory = priced.instance.processors[processor].memory;
+        let link = priced.instance.links.iter().find(|l| memory > 0 && (if into { l.to } else { l.from }) == memory);
+        link.map_or(0.0, |l| l.blocks)
+    };
+    Some(Costs { processor, points, blocks: [blocks(true), blocks(false)] })
 }
 
 /// Least common multiple; `n` (which makes the chain indivisible) where it is larger.

@@ -4,9 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use veda::planner::planning::order_of;
+use veda::planner::price::{Priced, price};
 use veda::planner::rewrite::residency as residency_of;
+use veda::planner::schedule::check::{Violation, check};
+use veda::planner::schedule::result::{Build, Copy, Eviction, Schedule};
 use veda::planner::task_graph::{Access, Datum, DatumId, Divisible, Read, Task, TaskCost, TaskGraph, TaskId};
-use veda::planner::timeline::Lane;
+use veda::planner::timeline::{Lane, What};
 use veda::planner::{Action, DataResidency, Objective, OpCounts, OutputKind, Place, Plan, Profile, ProfileSet, Work};
 
 pub const GPU: Place = Place::Gpu(0);
@@ -129,6 +133,11 @@ pub fn plan_for(graph: &TaskGraph, set: &ProfileSet, objective: &Objective) -> P
 pub fn check_plan(graph: &TaskGraph, set: &ProfileSet, residency: &DataResidency, objective: &Objective, plan: &Plan) {
     covers(graph, plan);
     let residency = residency_of(&plan.graph, residency);
+    let (priced, schedule) = schedule_of(plan, set, &residency, objective);
+    let mut violations = check(&priced.instance, &schedule);
+    // Plans do not state the host's peak.
+    violations.retain(|v| !matches!(v, Violation::Peak { memory: 0, .. }));
+    assert!(violations.is_empty(), "{violations:?}");
     plan.graph.validate(&residency).unwrap();
     let writers = plan.graph.writers();
     // Since when, or none: datum × place.
@@ -192,6 +201,8 @@ pub fn check_plan(graph: &TaskGraph, set: &ProfileSet, residency: &DataResidency
     assert_eq!(done.len(), plan.graph.tasks.len(), "everything runs");
     for (d, datum) in plan.graph.data.iter().enumerate() {
         if let Some(place) = datum.wanted {
+            // Where there is no such device, the host stands for it.
+            let place = if plan.peak_bytes.contains_key(&place) { place } else { Place::Cpu };
             assert!(valid.contains_key(&(d, place)), "{} is not where it is wanted", datum.name);
         }
     }
@@ -203,6 +214,47 @@ pub fn check_plan(graph: &TaskGraph, set: &ProfileSet, residency: &DataResidency
     let end = plan.steps.iter().map(|s| s.end_ns).max().unwrap_or(0);
     assert_eq!(plan.timeline.makespan_ns, end);
     assert_eq!(plan.candidates[0].1, end, "the chosen one comes first");
+}
+
+/// The schedule that a plan is, for the schedulers' own checker.
+fn schedule_of(plan: &Plan, set: &ProfileSet, residency: &DataResidency, objective: &Objective) -> (Priced, Schedule) {
+    let priced = price(&plan.graph, set, residency, objective.memory_cap).unwrap();
+    let assignment: Vec<usize> = plan.places.iter().map(|&p| priced.processor(p).unwrap()).collect();
+    let mut schedule = Schedule {
+        runs: vec![(0, 0); assignment.len()],
+        order: order_of(plan),
+        makespan: plan.timeline.makespan_ns,
+        peak_bytes: vec![0; priced.memories.len()],
+        ..Schedule::default()
+    };
+    for (place, &bytes) in &plan.peak_bytes {
+        schedule.peak_bytes[priced.memory(*place)] = bytes;
+    }
+    for step in &plan.steps {
+        match step.action {
+            Action::Run(t) => schedule.runs[t] = (step.start_ns, step.end_ns),
+            Action::Copy { datum, from, to } => {
+                let (from, to) = (priced.memory(from), priced.memory(to));
+                let link = priced.instance.links.iter().position(|l| (l.from, l.to) == (from, to)).unwrap();
+                schedule.copies.push(Copy { start: step.start_ns, end: step.end_ns, datum, link });
+            }
+            Action::Evict { datum, place } => {
+                schedule.evictions.push(Eviction { at: step.start_ns, datum, memory: priced.memory(place) });
+            }
+        }
+    }
+    for span in &plan.timeline.spans {
+        if let What::Build(t) = span.what {
+            let processor = assignment[t];
+            let key = priced.instance.tasks[t].options[processor].unwrap().build_key;
+            schedule.builds.push(Build { start: span.start_ns, end: span.end_ns, processor, key });
+        }
+    }
+    schedule.copies.sort_unstable();
+    schedule.builds.sort_unstable();
+    schedule.evictions.sort_unstable();
+    schedule.assignment = assignment;
+    (priced, schedule)
 }
 
 /// The windows of every caller's task cover its index space once, pieces lie inside their parents.

@@ -64,12 +64,11 @@ pub fn optimum(instance: &Instance, below: u64, limit: u64) -> Option<u64> {
 }
 
 impl Search<'_> {
-    fn wanted_missing(&self, state: &State) -> impl Iterator<Item = usize> {
+    /// Data that are not yet where they are wanted.
+    fn wanted_missing(&self, state: &State) -> Vec<usize> {
         let memories = self.instance.memories.len();
-        let missing = |(d, m): (usize, Option<usize>)| m.filter(|m| state.valid[d * memories + m] == NEVER).map(|_| d);
-        let all: Vec<usize> =
-            self.instance.data.iter().enumerate().map(|(d, x)| (d, x.wanted)).filter_map(missing).collect();
-        all.into_iter()
+        let missing = |&d: &usize| self.instance.data[d].wanted.is_some_and(|m| state.valid[d * memories + m] == NEVER);
+        (0..self.instance.data.len()).filter(missing).collect()
     }
 
     fn bound(&self, state: &State) -> u64 {
@@ -108,7 +107,7 @@ impl Search<'_> {
             return false;
         }
         let n = self.instance.tasks.len();
-        if state.done == n && self.wanted_missing(state).next().is_none() {
+        if state.done == n && self.wanted_missing(state).is_empty() {
             self.best = self.best.min(state.end);
             return true;
         }

@@ -10,6 +10,7 @@ use super::dag::connect;
 
 /// What may occur.
 #[derive(Clone, Copy, Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a feature of its own")]
 pub struct Features {
     /// Copies of one direction follow each other.
     pub linked: bool,
@@ -73,7 +74,7 @@ pub fn instance(seed: u64, n: usize, features: Features) -> Instance {
         for _ in 0..dice.roll(1, 4) {
             let fresh = t == 0 || dice.chance(15);
             let d = if fresh {
-                let at = if dice.chance(15) { 1 } else { 0 };
+                let at = usize::from(dice.chance(15));
                 datum(&mut dice, &mut instance, vec![at], None)
             } else {
                 let u = dice.roll(0, t as u64) as usize;
@@ -83,7 +84,7 @@ pub fn instance(seed: u64, n: usize, features: Features) -> Instance {
         }
         reads.sort_unstable();
         reads.dedup();
-        let wanted = if dice.chance(25) { Some(if dice.chance(15) { 1 } else { 0 }) } else { None };
+        let wanted = if dice.chance(25) { Some(usize::from(dice.chance(15))) } else { None };
         let written = datum(&mut dice, &mut instance, Vec::new(), wanted);
         let only = if features.runs && dice.chance(10) { Some(dice.roll(0, 2) as usize) } else { None };
         let cpu = dice.roll(5, 100);

@@ -139,9 +139,9 @@ fn tone(v: f32, curve: &[f32]) -> f32 {
 fn rows(id: veda::Index, src: &[f32], weights: &[f32], width: u32) -> f32 {
     let row = id.y * width;
     let mut sum = 0.0;
-    for tap in 0..weights.len() {
+    for tap in 0..9u32 {
         let x = (id.x as i32 + tap as i32 - 4).clamp(0, width as i32 - 1);
-        sum += weights[tap] * src[(row + x as u32) as usize];
+        sum += weights[tap as usize] * src[(row + x as u32) as usize];
     }
     sum
 }
@@ -150,9 +150,9 @@ fn rows(id: veda::Index, src: &[f32], weights: &[f32], width: u32) -> f32 {
 #[veda::kernel]
 fn columns(id: veda::Index, src: &[f32], weights: &[f32], width: u32, height: u32) -> f32 {
     let mut sum = 0.0;
-    for tap in 0..weights.len() {
+    for tap in 0..9u32 {
         let y = (id.y as i32 + tap as i32 - 4).clamp(0, height as i32 - 1);
-        sum += weights[tap] * src[(y as u32 * width + id.x) as usize];
+        sum += weights[tap as usize] * src[(y as u32 * width + id.x) as usize];
     }
     sum
 }

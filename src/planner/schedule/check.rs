@@ -245,7 +245,7 @@ fn builds(instance: &Instance, schedule: &Schedule, runs: &[Option<Run>], found:
 fn stops(instance: &Instance, copy: &Copy) -> Option<(usize, (u64, u64))> {
     let link = &instance.links[copy.link];
     let part = ((copy.end - copy.start) as f64 * link.blocks).ceil() as u64;
-    Some((link.blocked?, (copy.start, (copy.start + part).min(copy.end))))
+    Some((link.blocked?, (copy.start, copy.start.saturating_add(part).min(copy.end))))
 }
 
 fn units(instance: &Instance, schedule: &Schedule, found: &mut Vec<Violation>) {

@@ -275,7 +275,7 @@ pub(super) fn improve(judge: &mut Judge<'_>, starts: &[Scored], seed: u64) -> Op
         1
     };
     for i in 0..rounds {
-        if best.score.0 <= bound {
+        if best.score.0 <= bound || judge.budget == 0 {
             break;
         }
         let share = judge.budget / (rounds - i);

@@ -54,7 +54,7 @@ impl<'a> Insertion<'a> {
         if cell.build != NO {
             let done = self.build_end[cell.build as usize];
             ready = ready.max(if done == NONE {
-                self.build_free[p] + table.build_ns[t * table.processors + p]
+                self.build_free[p].saturating_add(table.build_ns[t * table.processors + p])
             } else {
                 done
             });
@@ -67,12 +67,12 @@ impl<'a> Insertion<'a> {
             let (start, ns, link) = self.best_copy(d, m)?;
             let engine = table.links[link].engine;
             if engine != NO {
-                self.tails[engine as usize] = start + ns;
+                self.tails[engine as usize] = start.saturating_add(ns);
             }
-            ready = ready.max(start + ns);
+            ready = ready.max(start.saturating_add(ns));
         }
         let start = self.processors[p].fit(ready, cell.ns);
-        Some((start, start + cell.ns))
+        Some((start, start.saturating_add(cell.ns)))
     }
 
     /// Puts the task there. It can run there.
@@ -83,7 +83,7 @@ impl<'a> Insertion<'a> {
         if cell.build != NO {
             let done = &mut self.build_end[cell.build as usize];
             if *done == NONE {
-                self.build_free[p] += table.build_ns[t * table.processors + p];
+                self.build_free[p] = self.build_free[p].saturating_add(table.build_ns[t * table.processors + p]);
                 *done = self.build_free[p];
             }
             ready = ready.max(*done);
@@ -98,21 +98,21 @@ impl<'a> Insertion<'a> {
             if engine != NO {
                 self.engines[engine as usize].book(start, ns);
             }
-            self.valid[d * table.memories + m] = start + ns;
+            self.valid[d * table.memories + m] = start.saturating_add(ns);
             let from = table.links[link].from as usize;
             if self.valid[d * table.memories + from] == NONE {
                 // Two hops: the first is not booked, but where it leads the datum is valid now.
                 self.valid[d * table.memories + from] = start;
             }
-            ready = ready.max(start + ns);
+            ready = ready.max(start.saturating_add(ns));
         }
         let start = self.processors[p].fit(ready, cell.ns);
         self.processors[p].book(start, cell.ns);
         self.assignment[t] = p;
         self.starts[t] = start;
-        self.ends[t] = start + cell.ns;
+        self.ends[t] = start.saturating_add(cell.ns);
         for &d in table.writes.row(t) {
-            self.valid[d as usize * table.memories + m] = start + cell.ns;
+            self.valid[d as usize * table.memories + m] = start.saturating_add(cell.ns);
         }
     }
 
@@ -149,7 +149,10 @@ impl<'a> Insertion<'a> {
                 if two_hops && from == 0 {
                     let hops = table.into[0].iter().map(|&k| k as usize);
                     let hops = hops.filter(|&k| row[table.links[k].from as usize] != NONE);
-                    ready = hops.map(|k| row[table.links[k].from as usize] + table.copy(d, k)).min().unwrap_or(NONE);
+                    ready = hops
+                        .map(|k| row[table.links[k].from as usize].saturating_add(table.copy(d, k)))
+                        .min()
+                        .unwrap_or(NONE);
                 }
                 if ready == NONE {
                     continue;
@@ -161,7 +164,7 @@ impl<'a> Insertion<'a> {
                 } else {
                     self.engines[engine as usize].fit(ready.max(self.tails[engine as usize]), ns)
                 };
-                if best.is_none_or(|(s, n, _)| start + ns < s + n) {
+                if best.is_none_or(|(s, n, _)| start.saturating_add(ns) < s.saturating_add(n)) {
                     best = Some((start, ns, l));
                 }
             }

@@ -29,7 +29,7 @@ impl Lane {
         let mut start = ready;
         let first = self.busy.partition_point(|&(_, end)| end <= ready);
         for &(from, to) in &self.busy[first..] {
-            if start + ns <= from {
+            if start.saturating_add(ns) <= from {
                 break;
             }
             start = start.max(to);
@@ -42,7 +42,7 @@ impl Lane {
         if ns == 0 {
             return;
         }
-        let end = start + ns;
+        let end = start.saturating_add(ns);
         let at = self.busy.partition_point(|&(from, _)| from < start);
         let joins_left = at > 0 && self.busy[at - 1].1 == start;
         let joins_right = at < self.busy.len() && self.busy[at].0 == end;

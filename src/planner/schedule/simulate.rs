@@ -13,10 +13,10 @@
 //! that is not ready is not free for that either.
 
 use super::instance::Instance;
-use super::lane::Lane;
 use super::result::{Build, Copy, Eviction, Infeasible, Schedule};
 use super::space::Space;
-use super::table::{NO, NONE, Table, blocked_ns};
+use super::state::State;
+use super::table::{NO, NONE, Table};
 
 /// One simulation of `order` on `assignment`. Where there are many, keep a [`Simulator`].
 ///
@@ -33,77 +33,33 @@ pub struct Simulator {
     pub(super) table: Table,
     pub(super) state: State,
     /// States of the list that is being changed, by position; the first `kept` hold.
-    snapshots: Vec<(usize, State)>,
-    kept: usize,
+    pub(super) snapshots: Vec<(usize, State)>,
+    pub(super) kept: usize,
     /// What a task waits for: (source valid, datum).
-    missing: Vec<(u64, u32)>,
+    pub(super) missing: Vec<(u64, u32)>,
     pub(super) space: Option<Box<Space>>,
-    record: Record,
+    pub(super) record: Record,
     visits: u64,
-}
-
-/// Where a simulation is.
-#[derive(Clone, Debug)]
-pub(super) struct State {
-    /// When each processor is done with what was placed there.
-    free: Vec<u64>,
-    /// Runs and blocked times, of processors that copies can block.
-    busy: Vec<Lane>,
-    engines: Vec<Lane>,
-    /// Datum × memory: since when it is valid; [`NONE`]: it is not.
-    pub(super) valid: Vec<u64>,
-    ends: Vec<u64>,
-    build_free: Vec<u64>,
-    build_end: Vec<u64>,
-    makespan: u64,
-}
-
-impl State {
-    fn new(table: &Table) -> State {
-        let mut busy = vec![Lane::default(); table.processors];
-        for (p, lane) in busy.iter_mut().enumerate().filter(|(p, _)| table.blockable[*p]) {
-            lane.book(0, table.ready[p]);
-        }
-        State {
-            free: table.ready.clone(),
-            busy,
-            engines: vec![Lane::default(); table.engines],
-            valid: table.initial.clone(),
-            ends: vec![NONE; table.tasks],
-            build_free: vec![0; table.processors],
-            build_end: vec![NONE; table.builds.len()],
-            makespan: 0,
-        }
-    }
-
-    /// As `clone_from`, but no buffer is new.
-    fn copy_from(&mut self, other: &State) {
-        self.free.copy_from_slice(&other.free);
-        self.busy.clone_from(&other.busy);
-        self.engines.clone_from(&other.engines);
-        self.valid.copy_from_slice(&other.valid);
-        self.ends.copy_from_slice(&other.ends);
-        self.build_free.copy_from_slice(&other.build_free);
-        self.build_end.copy_from_slice(&other.build_end);
-        self.makespan = other.makespan;
-    }
 }
 
 /// What happened, where somebody wants to know.
 #[derive(Clone, Debug, Default)]
-struct Record {
+pub(super) struct Record {
     starts: Vec<u64>,
     /// By task: the task that it waited for last, or [`NO`].
     causes: Vec<u32>,
     /// By processor: the task placed there last.
     last: Vec<u32>,
-    copies: Vec<Copy>,
+    pub(super) copies: Vec<Copy>,
     builds: Vec<Build>,
     evictions: Vec<Eviction>,
 }
 
 impl Simulator {
     /// Buffers for this instance. `O(tasks × processors + data × (memories + links))`.
+    ///
+    /// # Panics
+    /// Where an index in the instance points nowhere.
     pub fn new(instance: &Instance) -> Simulator {
         let table = Table::new(instance);
         Simulator {
@@ -228,22 +184,6 @@ impl Simulator {
         }
         let makespan = self.state.makespan.max(self.deliver::<RECORD>()?);
         if makespan >= limit { Err(Infeasible::Limit) } else { Ok(makespan) }
-    }
-
-    fn take_snapshot(&mut self, position: usize) {
-        if self.kept == self.snapshots.len() {
-            self.snapshots.push((position, self.state.clone()));
-        } else {
-            let (at, state) = &mut self.snapshots[self.kept];
-            *at = position;
-            state.copy_from(&self.state);
-        }
-        self.kept += 1;
-    }
-
-    /// The list or the assignment has changed from this position on.
-    pub(super) fn forget(&mut self, from: usize) {
-        self.kept = self.snapshots[..self.kept].partition_point(|s| s.0 <= from).max(1);
     }
 
     /// As [`makespan_below`](Self::makespan_below), where nothing before position `same` has changed since the last
@@ -397,135 +337,10 @@ impl Simulator {
         self.state.build_end[build]
     }
 
-    /// Makes a datum valid in a memory over the links that get it there first, and returns since when it is.
-    fn bring<const RECORD: bool>(&mut self, d: usize, m: usize) -> Result<u64, Infeasible> {
-        let memories = self.table.memories;
-        if self.state.valid[d * memories + m] != NONE {
-            return Ok(self.state.valid[d * memories + m]);
-        }
-        if self.best_link(d, m, 0).is_none() {
-            // Two hops. There is no loop: into memory 0 only direct links count.
-            if m == 0 || self.state.valid[d * memories] != NONE || self.best_link(d, 0, 0).is_none() {
-                return Err(Infeasible::Route { datum: d, memory: m });
-            }
-            self.hop::<RECORD>(d, 0)?;
-        }
-        self.hop::<RECORD>(d, m)
-    }
-
-    /// One copy into a memory.
-    fn hop<const RECORD: bool>(&mut self, d: usize, m: usize) -> Result<u64, Infeasible> {
-        let after = if self.space.is_some() { self.make_room::<RECORD>(m, self.table.bytes[d])? } else { 0 };
-        let Some((start, link)) = self.best_link(d, m, after) else {
-            return Err(Infeasible::Route { datum: d, memory: m });
-        };
-        let ns = self.table.copy(d, link);
-        let cell = self.table.links[link];
-        if cell.engine != NO {
-            self.state.engines[cell.engine as usize].book(start, ns);
-        }
-        if cell.blocked != NO {
-            self.state.busy[cell.blocked as usize].book(start, blocked_ns(ns, cell.blocks));
-        }
-        let end = start.saturating_add(ns);
-        self.state.valid[d * self.table.memories + m] = end;
-        if let Some(space) = &mut self.space {
-            space.used_by_copy(&self.table, d, cell.from as usize, m, end);
-        }
-        if RECORD {
-            self.record.copies.push(Copy { start, end, datum: d, link });
-        }
-        Ok(end)
-    }
-
-    /// The link that makes a datum valid in a memory first, with the start of the copy, not before `after`.
-    fn best_link(&self, d: usize, m: usize, after: u64) -> Option<(u64, usize)> {
-        let row = &self.state.valid[d * self.table.memories..][..self.table.memories];
-        let mut best: Option<(u64, u64, usize)> = None;
-        for &l in self.table.into.get(m)? {
-            let l = l as usize;
-            let ready = row[self.table.links[l].from as usize];
-            if ready == NONE {
-                continue;
-            }
-            let start = self.copy_start(l, ready.max(after), self.table.copy(d, l));
-            let end = start.saturating_add(self.table.copy(d, l));
-            if best.is_none_or(|(e, ..)| end < e) {
-                best = Some((end, start, l));
-            }
-        }
-        best.map(|(_, start, l)| (start, l))
-    }
-
-    /// The earliest start of a copy, not before `ready`.
-    fn copy_start(&self, link: usize, ready: u64, ns: u64) -> u64 {
-        let cell = self.table.links[link];
-        let mut start = ready;
-        loop {
-            let mut next = start;
-            if cell.engine != NO {
-                next = self.state.engines[cell.engine as usize].fit(next, ns);
-            }
-            if cell.blocked == NO {
-                return next;
-            }
-            let queue = cell.blocked as usize;
-            next = self.state.busy[queue].fit(next, blocked_ns(ns, cell.blocks));
-            if next == start {
-                return next;
-            }
-            start = next;
-        }
-    }
-
-    /// The final copies, those that can start first first. Returns when the last one is done.
-    fn deliver<const RECORD: bool>(&mut self) -> Result<u64, Infeasible> {
-        let memories = self.table.memories;
-        let mut missing = std::mem::take(&mut self.missing);
-        missing.clear();
-        let mut last = 0;
-        for &(d, m) in &self.table.wanted {
-            let row = &self.state.valid[d as usize * memories..][..memories];
-            if row[m as usize] == NONE {
-                missing.push((row.iter().copied().min().unwrap_or(NONE), d));
-            } else {
-                last = last.max(row[m as usize]);
-            }
-        }
-        missing.sort_unstable();
-        if let Some(space) = &mut self.space {
-            space.begin_delivery();
-        }
-        for &(_, d) in &missing {
-            let at = self.table.wanted.partition_point(|&(e, _)| e < d);
-            let m = self.table.wanted[at].1 as usize;
-            if let Some(space) = &mut self.space {
-                space.pin(d as usize, true);
-            }
-            match self.bring::<RECORD>(d as usize, m) {
-                Ok(end) => last = last.max(end),
-                Err(why) => {
-                    self.missing = missing;
-                    return Err(why);
-                }
-            }
-            if let Some(space) = &mut self.space {
-                space.pin(d as usize, false);
-            }
-        }
-        self.missing = missing;
-        Ok(last)
-    }
-
     pub(super) fn give_up<const RECORD: bool>(&mut self, d: usize, m: usize, at: u64) {
         self.state.valid[d * self.table.memories + m] = NONE;
         if RECORD {
             self.record.evictions.push(Eviction { at, datum: d, memory: m });
         }
-    }
-
-    /// Copies a datum to memory 0 so that it can be given up elsewhere.
-    pub(super) fn save<const RECORD: bool>(&mut self, d: usize) -> Result<u64, Infeasible> {
-        self.hop::<RECORD>(d, 0)
     }
 }

@@ -193,7 +193,8 @@ impl Table {
             tail: vec![0; n],
         };
         for t in (0..n).rev() {
-            let after = table.succs.row(t).iter().map(|&s| table.tail[s as usize] + table.least(s as usize));
+            let after =
+                table.succs.row(t).iter().map(|&s| table.tail[s as usize].saturating_add(table.least(s as usize)));
             table.tail[t] = after.max().unwrap_or(0);
         }
         table
@@ -211,8 +212,8 @@ impl Table {
 
     /// No schedule is shorter: the longest path and the mean load, on the fastest processors and without copies.
     pub(super) fn bound(&self) -> u64 {
-        let path = (0..self.tasks).map(|t| self.least(t) + self.tail[t]).max().unwrap_or(0);
-        let work: u64 = (0..self.tasks).map(|t| self.least(t)).sum();
+        let path = (0..self.tasks).map(|t| self.least(t).saturating_add(self.tail[t])).max().unwrap_or(0);
+        let work = (0..self.tasks).fold(0u64, |sum, t| sum.saturating_add(self.least(t)));
         path.max(work.div_ceil(self.processors.max(1) as u64))
     }
 
@@ -240,7 +241,7 @@ impl Table {
             return Some(self.copy(datum, l));
         }
         let (a, b) = (self.link(from, 0)?, self.link(0, to)?);
-        Some(self.copy(datum, a) + self.copy(datum, b))
+        Some(self.copy(datum, a).saturating_add(self.copy(datum, b)))
     }
 }
 

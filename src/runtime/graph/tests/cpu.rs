@@ -229,3 +229,12 @@ fn a_plan_of_a_device_that_is_not_there_runs_on_the_cpu() {
     assert_eq!(outcome.rerouted, 2);
     assert!(outcome.notes.iter().any(|n| n.contains("GPU 7")), "{:?}", outcome.notes);
 }
+
+#[test]
+fn random_graphs() {
+    let runtime = cpu_runtime();
+    for seed in 0..10 {
+        let m = random_graph(seed, 60);
+        m.check(&runtime, &m.plan(&[]));
+    }
+}

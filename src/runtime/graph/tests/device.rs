@@ -265,3 +265,17 @@ fn staged_kernels_get_host_memory_at_their_place() {
     assert_eq!(*op.0.lock().expect("nobody panicked"), [gpu]);
     assert_eq!(outcome.rerouted, 0, "{:?}", outcome.notes);
 }
+
+/// Random places, with and without the right to move tasks.
+#[test]
+fn random_graphs_on_both() {
+    let Some((_turn, runtime, gpu)) = shared_device() else { return };
+    for seed in 0..24u32 {
+        let m = random_graph(seed, 60);
+        let at = |t: usize| (seed ^ t as u32).wrapping_mul(0x9e37_79b9) >> 28;
+        let places: Vec<Place> = (0..m.graph.tasks.len()).map(|t| if at(t) < 8 { gpu } else { Place::Cpu }).collect();
+        let outcome = m.run_with(runtime, &m.plan(&places), None, seed % 2 == 0).expect("it runs");
+        m.compare(&outcome);
+        assert_eq!(outcome.observed.len(), m.graph.tasks.len());
+    }
+}

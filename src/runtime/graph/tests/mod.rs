@@ -239,3 +239,51 @@ fn cut(graph: &TaskGraph, starts: &[u64], places: &[Place], whole: &[TaskId]) ->
     }
     plan_of(&result, &at)
 }
+
+/// A graph of random nodes over a few lengths; everything that nobody reads is wanted, and some of the rest.
+fn random_graph(seed: u32, tasks: usize) -> Maker {
+    let mut state = seed;
+    let mut next = |n: usize| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as usize % n
+    };
+    let mut m = Maker::default();
+    let lengths = [1, 777, 5_000, 9_001];
+    // Arrays by length; what filters leave is among nobody but itself.
+    let mut by_length: Vec<Vec<DatumId>> = Vec::new();
+    for (i, &n) in lengths.iter().enumerate() {
+        let (a, b) = (m.input(numbers(n, seed + i as u32)), m.input(numbers(n, seed ^ 99)));
+        by_length.push(vec![a, b]);
+    }
+    for _ in 0..tasks {
+        let group = next(by_length.len());
+        let pick = |next: &mut dyn FnMut(usize) -> usize| by_length[group][next(by_length[group].len())];
+        let (x, y) = (pick(&mut next), pick(&mut next));
+        let d = match next(10) {
+            0..4 => m.op(TestOp::Step, &[x]),
+            4..8 => m.op(TestOp::Join, &[x, y]),
+            8 => {
+                let kept = m.op(TestOp::KeepOdd, &[x]);
+                let sums = m.op(TestOp::Sum, &[kept]);
+                by_length.push(vec![kept]);
+                m.want(sums);
+                continue;
+            }
+            _ => {
+                let sums = m.op(TestOp::Sum, &[x]);
+                let total = m.op(TestOp::Total, &[sums]);
+                by_length[0].push(total);
+                continue;
+            }
+        };
+        by_length[group].push(d);
+        if next(8) == 0 {
+            m.want(d);
+        }
+    }
+    let read: std::collections::BTreeSet<DatumId> =
+        m.graph.tasks.iter().flat_map(|t| t.reads.iter().map(|r| r.datum)).collect();
+    let ends: Vec<DatumId> = m.graph.tasks.iter().map(|t| t.writes[0]).filter(|d| !read.contains(d)).collect();
+    ends.into_iter().for_each(|d| m.want(d));
+    m
+}

@@ -220,3 +220,41 @@ fn the_late_are_helped() {
         assert_eq!(at, if deterministic { Place::Cpu } else { gpu }, "{:?}", outcome.notes);
     }
 }
+
+/// Losses at any moment, from outside; every array is right or the run says why not.
+#[test]
+fn random_graphs_under_losses() {
+    let Some((runtime, gpu)) = own_device() else { return };
+    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let (theirs, victim) = (Arc::clone(&stop), runtime.clone());
+    let enemy = std::thread::spawn(move || {
+        // A device is opened again three times.
+        for pause in [3u64, 11, 29, 61] {
+            std::thread::sleep(std::time::Duration::from_millis(pause));
+            if !theirs.load(std::sync::atomic::Ordering::Acquire) {
+                victim.simulate_gpu_loss(index(gpu));
+            }
+        }
+    });
+    for seed in 100..112u32 {
+        let m = random_graph(seed, 60);
+        let places: Vec<Place> = (0..m.graph.tasks.len()).map(|t| if t % 3 == 0 { Place::Cpu } else { gpu }).collect();
+        let outcome = m.run_with(&runtime, &m.plan(&places), None, false).expect("it runs");
+        m.compare(&outcome);
+    }
+    stop.store(true, std::sync::atomic::Ordering::Release);
+    enemy.join().expect("the enemy ends");
+}
+
+#[test]
+fn random_graphs_with_little_memory() {
+    with_budget("random_graphs_with_little_memory", "1200KiB", || {
+        let Some((runtime, gpu)) = own_device() else { return };
+        for seed in 200..208u32 {
+            let m = random_graph(seed, 80);
+            let places = vec![gpu; m.graph.tasks.len()];
+            let outcome = m.run_with(&runtime, &m.plan(&places), None, true).expect("it runs");
+            m.compare(&outcome);
+        }
+    });
+}
