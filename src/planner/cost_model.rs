@@ -8,7 +8,9 @@ use super::estimate::{Estimate, Terms};
 use super::noise::Noise;
 use super::part::{Part, PartKey};
 use super::profile::{DeviceKind, DeviceProfile, Learned, Profile, keys};
-use super::residual::{CONFIRMED, Residual, ResidualKey, SIGMA_CALIBRATED, SIGMA_COMPILE, SIGMA_NOISE, SIGMA_UNSEEN};
+use super::residual::{
+    CONFIRMED, Residual, ResidualKey, SIGMA_CALIBRATED, SIGMA_COMPILE, SIGMA_LOOPS, SIGMA_NOISE, SIGMA_UNSEEN,
+};
 use super::work::{OpCounts, OutputKind, Place, Residency, Work};
 use crate::telemetry::sketch::ErrorSketch;
 
@@ -213,7 +215,7 @@ impl CostModel {
     }
 
     fn residual(&self, work: &Work, key: &ResidualKey) -> Residual {
-        let sigma = if work.loops_unbounded { 1.0 } else { SIGMA_UNSEEN };
+        let sigma = if work.loops_unbounded { SIGMA_LOOPS } else { SIGMA_UNSEEN };
         self.residuals.get(key).copied().unwrap_or_else(|| Residual::new(sigma))
     }
 
