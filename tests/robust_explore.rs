@@ -4,6 +4,7 @@
 #![cfg(feature = "gpu")]
 #![allow(missing_docs)]
 
+#[allow(dead_code)] // this file needs a part
 mod robust_support;
 
 use std::path::Path;

@@ -8,7 +8,9 @@ use super::estimate::{Estimate, Terms};
 use super::noise::Noise;
 use super::part::{Part, PartKey};
 use super::profile::{DeviceKind, DeviceProfile, Learned, Profile, keys};
-use super::residual::{CONFIRMED, Residual, ResidualKey, SIGMA_CALIBRATED, SIGMA_COMPILE, SIGMA_NOISE, SIGMA_UNSEEN};
+use super::residual::{
+    CONFIRMED, Residual, ResidualKey, SIGMA_CALIBRATED, SIGMA_COMPILE, SIGMA_LOOPS, SIGMA_NOISE, SIGMA_UNSEEN,
+};
 use super::work::{OpCounts, OutputKind, Place, Residency, ResidencyClass, Work};
 use crate::telemetry::fnv::Fnv;
 use crate::telemetry::sketch::ErrorSketch;
@@ -141,7 +143,7 @@ fn ns(us: f64) -> u64 {
 
 /// The residual of a kernel that nobody has seen; unknown trip counts make it wider.
 fn unseen(work: &Work) -> Residual {
-    Residual::new(if work.loops_unbounded { 1.0 } else { SIGMA_UNSEEN })
+    Residual::new(if work.loops_unbounded { SIGMA_LOOPS } else { SIGMA_UNSEEN })
 }
 
 /// The place of a device in [`CostModel::devices`].

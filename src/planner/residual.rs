@@ -7,6 +7,8 @@ use super::work::{Place, ResidencyClass};
 
 /// Standard deviation of ln(observed / predicted) for a kernel nobody has seen.
 pub const SIGMA_UNSEEN: f64 = 0.6;
+/// The same where the kernel has loops whose trip count is unknown: 16 are assumed, 1 to 1000 are usual.
+pub const SIGMA_LOOPS: f64 = 2.0;
 /// The same for what was calibrated or learned in an earlier run.
 pub const SIGMA_CALIBRATED: f64 = 0.15;
 /// Standard deviation of ln(compile time / the device's usual one) between kernels.
@@ -119,8 +121,10 @@ impl Residual {
     /// the measurement's own.
     pub fn correct(&mut self, innovation: f64, share: f64, spread: f64, noise: f64) {
         // Delays are one-sided: a first call far above the prediction is a slow kernel or a disturbed call, and nobody
-        // can tell which. It counts the less the further off it is, and leaves the door open for the second.
-        let doubt = if self.n == 0 { DOUBT * innovation.max(0.0) } else { 0.0 };
+        // can tell which. It counts the less the further off it is, and leaves the door open for the second. Not so where
+        // the prediction was a guess anyway (loops of unknown length): there the kernel explains it better.
+        let guess = (SIGMA_UNSEEN * SIGMA_UNSEEN / self.variance.max(f64::MIN_POSITIVE)).min(1.0);
+        let doubt = if self.n == 0 { DOUBT * guess * innovation.max(0.0) } else { 0.0 };
         let spread = spread.hypot(doubt);
         let z = innovation.clamp(-CLIP * spread, CLIP * spread);
         let gain = self.variance * share / (spread * spread);
@@ -154,6 +158,22 @@ mod tests {
         let mut r = Residual::new(SIGMA_UNSEEN);
         r.observe(2.0, SIGMA_NOISE);
         assert!((r.mean.exp() / 2.0 - 1.0).abs() < 0.15, "{r:?}");
+    }
+
+    #[test]
+    fn a_kernel_of_unknown_loops_may_be_far_off_and_is_believed() {
+        let mut r = Residual::new(SIGMA_LOOPS);
+        r.observe(65.0, SIGMA_NOISE);
+        assert!((r.mean.exp() / 65.0 - 1.0).abs() < 0.15, "{r:?}");
+    }
+
+    #[test]
+    fn an_outlier_at_first_is_overcome_by_the_second_and_third_call() {
+        let mut r = Residual::new(SIGMA_UNSEEN);
+        for ratio in [5.0, 1.0, 1.0] {
+            r.observe(ratio, SIGMA_NOISE);
+        }
+        assert!(r.mean.exp() < 1.25, "{r:?}");
     }
 
     #[test]
