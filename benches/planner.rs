@@ -71,7 +71,7 @@ fn main() {
         let times = compare(
             mode,
             &mut [&mut || _ = black_box(heft::heft(black_box(&instance))), &mut || {
-                _ = black_box(schedule(black_box(&instance), &Options::default()))
+                _ = black_box(schedule(black_box(&instance), &Options::default()));
             }],
         );
         row(&[
