@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::board::{Board, Progress, Shared};
 use super::gpu::GpuLane;
 use super::op::Node;
+use super::room::forgotten;
 use super::steal;
 use super::tasks::{Use, What};
 use crate::device::PipelineState;
@@ -188,8 +189,8 @@ impl GpuLane<'_> {
                 !(inside && s.valid.ranges().iter().all(|&(a, b)| elsewhere.covers(a, b)))
             });
         }
-        if let Some(store) = array.store.as_ref().filter(|_| u.window.is_none()) {
-            store.forget(self.gpu);
+        if u.window.is_none() {
+            forgotten(array, self.gpu);
         }
         let (name, now) = (array.name.clone(), self.shared.now());
         board.record.span(Lane::Gpu(self.gpu), Spanned::Evict(u.array), &name, now, now);

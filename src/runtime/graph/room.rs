@@ -1,7 +1,7 @@
 //! Makes room in a device's memory: what nobody needs there first, then what is needed last.
 
 use std::collections::BTreeSet;
-use std::sync::MutexGuard;
+use std::sync::{Arc, MutexGuard};
 
 use super::array::Array;
 use super::board::{Board, Progress};
@@ -165,8 +165,8 @@ impl GpuLane<'_> {
         if !here.ranges().iter().all(|&(a, b)| elsewhere.covers(a, b)) {
             return false;
         }
-        if let Some(store) = &array.store {
-            store.forget(self.gpu);
+        if !forgotten(array, self.gpu) {
+            return false;
         }
         array.gpus.remove(&self.gpu);
         true
@@ -196,4 +196,14 @@ impl GpuLane<'_> {
         }
         next
     }
+}
+
+/// Has an input's store give up its copy on a GPU too, so that the memory is free; `false` if it has no other one.
+pub(super) fn forgotten(array: &Array, gpu: u32) -> bool {
+    let Some(store) = &array.store else { return true };
+    if let Some(host) = array.host.as_ref().filter(|_| array.on_host(&Use { array: 0, window: None })) {
+        // This run fetched it.
+        store.remember_host(Arc::clone(host));
+    }
+    store.forget(gpu)
 }

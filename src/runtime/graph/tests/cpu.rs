@@ -80,7 +80,7 @@ fn windows_make_one_array() {
     let b = m.op(TestOp::Join, &[a, x]);
     let sums = m.op(TestOp::Sum, &[b]);
     let total = m.op(TestOp::Total, &[sums]);
-    [b, sums, total].into_iter().for_each(|d| m.want(d));
+    m.want_all([b, sums, total]);
     let plan = cut(&m.graph, &[0, 4096, 32_768], &[Place::Cpu], &[]);
     assert_eq!(plan.graph.tasks.len(), 10);
     m.check(&cpu_runtime(), &plan);
@@ -127,7 +127,7 @@ fn loops_hand_states_on() {
     for rounds in [0, 1, 2, 7] {
         let expected = two_states_reference(numbers(n, 5), numbers(n, 6), rounds);
         let states = m.repeat(two_states(n, Count::Times(rounds as u64)), &[x, y], expected);
-        states.into_iter().for_each(|d| m.want(d));
+        m.want_all(states);
     }
     m.check(&cpu_runtime(), &m.plan(&[]));
 }

@@ -116,6 +116,10 @@ impl Maker {
         self.graph.data[d].wanted = Some(Place::Cpu);
     }
 
+    fn want_all(&mut self, data: impl IntoIterator<Item = DatumId>) {
+        data.into_iter().for_each(|d| self.want(d));
+    }
+
     /// Tasks at places, in order, without copies: the lanes fetch what they need.
     fn plan(&self, places: &[Place]) -> Plan {
         plan_of(&self.graph, places)
@@ -252,7 +256,7 @@ fn random_graph(seed: u32, tasks: usize) -> Maker {
     // Arrays by length; what filters leave is among nobody but itself.
     let mut by_length: Vec<Vec<DatumId>> = Vec::new();
     for (i, &n) in lengths.iter().enumerate() {
-        let (a, b) = (m.input(numbers(n, seed + i as u32)), m.input(numbers(n, seed ^ 99)));
+        let (a, b) = (m.input(numbers(n, seed + i as u32)), m.input(numbers(n, seed ^ 0x63)));
         by_length.push(vec![a, b]);
     }
     for _ in 0..tasks {
@@ -284,6 +288,6 @@ fn random_graph(seed: u32, tasks: usize) -> Maker {
     let read: std::collections::BTreeSet<DatumId> =
         m.graph.tasks.iter().flat_map(|t| t.reads.iter().map(|r| r.datum)).collect();
     let ends: Vec<DatumId> = m.graph.tasks.iter().map(|t| t.writes[0]).filter(|d| !read.contains(d)).collect();
-    ends.into_iter().for_each(|d| m.want(d));
+    m.want_all(ends);
     m
 }

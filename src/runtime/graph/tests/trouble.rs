@@ -29,7 +29,7 @@ fn after_a_loss_the_rest_is_planned_again() {
     let c = m.op(TestOp::Join, &[lost, a]); // needs the result that is gone
     let sums = m.op(TestOp::Sum, &[c]);
     let total = m.op(TestOp::Total, &[sums]);
-    [c, total].into_iter().for_each(|d| m.want(d));
+    m.want_all([c, total]);
     let outcome = m.check(&runtime, &m.plan(&[gpu, gpu, Place::Cpu, gpu, gpu]));
     let [(_, plan)] = outcome.replans.as_slice() else { panic!("{:?}", outcome.notes) };
     // `a` had its only copy there; `b` and the host node are done.
@@ -49,7 +49,7 @@ fn a_loss_in_a_loop_of_many_rounds() {
     let expected = two_states_reference(numbers(n, 5), numbers(n, 6), rounds);
     let states = m.repeat(two_states(n, Count::Times(rounds as u64)), &[x, y], expected);
     let last = m.op(TestOp::Join, &[states[0], states[1]]);
-    [lost, last].into_iter().for_each(|d| m.want(d));
+    m.want_all([lost, last]);
     let outcome = m.check(&runtime, &m.plan(&[Place::Cpu, gpu, gpu]));
     assert_eq!(outcome.replans.len(), 1, "{:?}", outcome.notes);
 }
@@ -91,7 +91,7 @@ fn a_failed_check_moves_its_task_to_the_cpu() {
     let b = m.op(TestOp::Long, &[a]);
     let c = m.op(TestOp::Step, &[b]); // handed over before the failure is known
     let d = m.op(TestOp::Step, &[c]);
-    [a, d].into_iter().for_each(|d| m.want(d));
+    m.want_all([a, d]);
     let outcome = m.check(&runtime, &m.plan(&[gpu; 4]));
     assert_eq!(outcome.rerouted, 1, "{:?}", outcome.notes);
     let at = |t: TaskId| outcome.observed.iter().rev().find(|o| o.task == t).map(|o| o.place);
@@ -125,7 +125,7 @@ fn cancelled_while_the_device_works() {
     let stop = m.op(TestOp::Calls(Arc::new(Hook(Box::new(move || theirs.cancel())))), &[x]);
     let endless = two_states(n, Count::Times(u64::MAX / 2));
     let states = m.repeat(endless, &[x, y], vec![Vec::new(), Vec::new()]);
-    [stop, states[0]].into_iter().for_each(|d| m.want(d));
+    m.want_all([stop, states[0]]);
     let result = m.run_with(&runtime, &m.plan(&[Place::Cpu, gpu]), Some(token), true);
     assert!(matches!(result, Err(RunError::Cancelled)), "{result:?}");
 }
@@ -204,7 +204,7 @@ fn the_late_are_helped() {
             &[x],
         );
         let late = m.op(TestOp::Step, &[x]);
-        [slow, late].into_iter().for_each(|d| m.want(d));
+        m.want_all([slow, late]);
         let warm = m.plan(&[Place::Cpu, gpu]);
         flag.store(true, std::sync::atomic::Ordering::Release);
         m.check(&runtime, &warm); // its pipeline is ready now
