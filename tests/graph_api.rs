@@ -520,6 +520,6 @@ fn arrays_are_cheap_to_hand_around() {
     assert_eq!(flags.to_vec().unwrap(), [true, false]);
     assert_eq!(format!("{flags:?}"), "Array<bool>[2] on CPU");
     let vec = vec![1.5f32; 1000];
-    let at = vec.as_ptr();
-    assert_eq!(Array::from(vec).into_vec().unwrap().as_ptr(), at, "a vector goes in and out without a copy");
+    let at = vec.as_ptr().addr();
+    assert_eq!(Array::from(vec).into_vec().unwrap().as_ptr().addr(), at, "a vector goes in and out without a copy");
 }
