@@ -213,7 +213,7 @@ impl<'a> Shared<'a> {
     }
 
     /// Whether every lane's work is done.
-    pub(super) fn finished(&self, board: &Board) -> bool {
+    pub(super) fn finished(board: &Board) -> bool {
         board.lanes.values().all(Vec::is_empty)
             && board.tasks.iter().all(|&p| p == Progress::Done)
             && board.requests.values().all(Vec::is_empty)

@@ -101,7 +101,7 @@ fn pick(shared: &Shared<'_>, board: &mut Board) -> Pick {
             }
         }
     }
-    if shared.finished(board) {
+    if Shared::finished(board) {
         shared.changed(board);
         return Pick::End;
     }

@@ -46,14 +46,24 @@ pub(super) enum Target {
     Word,
 }
 
+/// Elements of a segment that commands write.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Filled {
+    pub array: DatumId,
+    /// Names the segment: its first element, and one past its last.
+    pub segment: (usize, usize),
+    pub from: usize,
+    pub to: usize,
+}
+
 /// Commands in order, with what becomes true once they are handed over.
 #[derive(Debug, Default)]
 pub(super) struct List {
     pub commands: Vec<Owned>,
     /// One per download, in order.
     pub targets: Vec<Target>,
-    /// `(array, from, to of the segment, from, to)`: elements of a segment that the commands write.
-    pub filled: Vec<(DatumId, (usize, usize), (usize, usize))>,
+    /// What the commands write.
+    pub filled: Vec<Filled>,
     /// The word that checks raise.
     pub status: Option<DeviceBuffer>,
     /// What it moves, bytes.
@@ -103,7 +113,7 @@ impl List {
 
     /// What it fills is valid for commands behind it.
     pub(super) fn publish(&mut self, board: &mut Board, gpu: u32) {
-        for (array, segment, (from, to)) in self.filled.drain(..) {
+        for Filled { array, segment, from, to } in self.filled.drain(..) {
             let segments = board.arrays[array].gpus.entry(gpu).or_default();
             if let Some(found) = segments.iter_mut().find(|s| (s.from, s.to) == segment) {
                 found.valid.add(from, to);
@@ -127,11 +137,14 @@ fn widened(command: &Owned) -> Option<Vec<u32>> {
 
 fn bindings(command: &Owned) -> Vec<BufferBinding<'_>> {
     let Owned::Dispatch { bindings, .. } = command else { return Vec::new() };
-    let binding = |bound| match bound {
-        &Bound::Uniform(ref words) => BufferBinding::Uniform(bytemuck::cast_slice(words)),
-        &Bound::Buffer { ref buffer, offset, bytes } => BufferBinding::Buffer { buffer, offset, bytes },
-    };
     bindings.iter().map(binding).collect()
+}
+
+fn binding(bound: &Bound) -> BufferBinding<'_> {
+    match bound {
+        Bound::Uniform(words) => BufferBinding::Uniform(bytemuck::cast_slice(words)),
+        Bound::Buffer { buffer, offset, bytes } => BufferBinding::Buffer { buffer, offset: *offset, bytes: *bytes },
+    }
 }
 
 /// What commands are for.

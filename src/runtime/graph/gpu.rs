@@ -7,30 +7,24 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, MutexGuard};
 use std::thread;
-use std::time::Duration;
 
 use super::array::Array;
 use super::board::{Board, Halt, Progress, Shared};
 use super::cpu_node::{self, panicked};
 use super::error::RunError;
 use super::flight::{Flight, List, Trip, reap};
+use super::gpu_pick::Job;
 use super::gpu_task::{Ready, Trouble, ready};
 use super::op::{Node, Shape};
 use super::record::Observed;
 use super::room::ATTEMPTS;
-use super::steal;
 use super::store::{DeviceCopy, Store};
-use super::tasks::{Use, What};
+use super::tasks::{Step, Use, What};
 use crate::device::{Device, DeviceError, PipelineState};
 use crate::planner::task_graph::{DatumId, TaskId};
 use crate::planner::timeline::{Lane, What as Spanned};
 use crate::planner::work::Place;
 use crate::runtime::Runtime;
-
-/// Submissions that are not done, at most: enough to keep the device busy, few enough that a change of mind costs little.
-const MAX_FLIGHTS: usize = 32;
-/// How often the lane looks whether a pipeline is ready; builds take milliseconds to seconds.
-const BUILD_POLL: Duration = Duration::from_micros(500);
 
 /// One GPU's lane.
 pub(super) struct GpuLane<'a> {
@@ -52,19 +46,9 @@ enum Build {
     Over,
 }
 
-/// What the lane found to do.
-enum Job {
-    Run(TaskId),
-    Upload(Use),
-    Download(Vec<Use>),
-    Again,
-    Nothing(Option<Duration>),
-    End,
-}
-
 /// Starts a lane and the thread that waits for its commands.
-pub(super) fn start<'scope, 'env>(
-    scope: &'scope thread::Scope<'scope, 'env>,
+pub(super) fn start<'scope>(
+    scope: &'scope thread::Scope<'scope, '_>,
     shared: &'scope Shared<'scope>,
     gpu: u32,
     device: &'scope Arc<Device>,
@@ -103,7 +87,7 @@ impl<'a> GpuLane<'a> {
         GpuLane { shared, gpu, device, whole, flights, forms, builds }
     }
 
-    fn place(&self) -> Place {
+    pub(super) fn place(&self) -> Place {
         Place::Gpu(self.gpu)
     }
 
@@ -122,11 +106,12 @@ impl<'a> GpuLane<'a> {
                     continue;
                 }
                 Job::Run(t) => self.task(board, t).map_err(|trouble| (trouble, Some(t))),
-                Job::Upload(u) => self.upload(board, &u).map_err(|trouble| (trouble, None)),
+                Job::Upload(u) => self.upload(board, &u).map_err(|trouble| {
+                    self.instead(&u);
+                    (trouble, None)
+                }),
                 // Somebody waits for it, and only this GPU has it.
-                Job::Download(parts) => {
-                    self.download(board, &parts).map_err(|trouble| (self.fatal(trouble), None))
-                }
+                Job::Download(parts) => self.download(board, &parts).map_err(|trouble| (self.fatal(trouble), None)),
             };
             board = match outcome {
                 Ok(board) => board,
@@ -136,6 +121,16 @@ impl<'a> GpuLane<'a> {
                     board
                 }
             };
+        }
+    }
+
+    /// A range did not get here. If it was wanted here at the end, the host will have it.
+    fn instead(&self, u: &Use) {
+        let mut board = self.shared.lock();
+        if board.arrays[u.array].wanted == Some(self.place()) {
+            let step = Step { what: What::Ensure(*u, Place::Cpu), end_ns: u64::MAX };
+            board.lanes.entry(Place::Cpu).or_default().push(step);
+            self.shared.changed(&mut board);
         }
     }
 
@@ -182,7 +177,7 @@ impl<'a> GpuLane<'a> {
     }
 
     /// The forms of a task's nodes, or why it has none.
-    fn forms(&self, t: TaskId) -> Result<Vec<Ready>, String> {
+    pub(super) fn forms(&self, t: TaskId) -> Result<Vec<Ready>, String> {
         if let Some(known) = self.forms.borrow().get(&t) {
             return known.clone();
         }
@@ -207,7 +202,7 @@ impl<'a> GpuLane<'a> {
 
     /// Whether a task's pipelines are there; starts to build them otherwise. One that cannot be built counts as there: the
     /// error comes with the attempt to use it.
-    fn built(&self, board: &mut Board, t: TaskId) -> bool {
+    pub(super) fn built(&self, board: &mut Board, t: TaskId) -> bool {
         let Ok(forms) = self.forms(t) else { return true };
         let mut all = true;
         for form in &forms {
@@ -235,171 +230,6 @@ impl<'a> GpuLane<'a> {
         all
     }
 
-    fn pick(&self, board: &mut Board) -> Job {
-        let requests = board.requests.get_mut(&self.gpu).map(std::mem::take).unwrap_or_default();
-        if !requests.is_empty() {
-            return Job::Download(requests);
-        }
-        let (count, bytes) = board.flights.get(&self.gpu).copied().unwrap_or_default();
-        if count >= MAX_FLIGHTS || (count > 0 && bytes > self.device.info().memory_budget / 4) {
-            return Job::Nothing(None);
-        }
-        let mut building = false;
-        let steps = board.lanes.get(&self.place()).map_or(0, Vec::len);
-        for i in 0..steps {
-            let what = board.lanes[&self.place()][i].what;
-            let job = match what {
-                What::Run(t) => {
-                    if board.tasks[t] != Progress::Waiting || !self.startable(board, t) {
-                        continue;
-                    }
-                    if !self.built(board, t) {
-                        building = true;
-                        continue;
-                    }
-                    board.tasks[t] = Progress::Running;
-                    Job::Run(t)
-                }
-                What::Ensure(u, Place::Cpu) => {
-                    if !self.shared.written(board, &u, Some(self.gpu)) {
-                        continue;
-                    }
-                    if self.bring(board, &u) { Job::Download(vec![u]) } else { Job::Again }
-                }
-                What::Ensure(u, _) => {
-                    if !self.shared.written(board, &u, Some(self.gpu)) {
-                        continue;
-                    }
-                    if board.arrays[u.array].on_gpu(self.gpu, &u) && !self.gather(board, &u) {
-                        Job::Again
-                    } else if board.arrays[u.array].within_reach(self.gpu, &u) {
-                        Job::Upload(u)
-                    } else {
-                        self.shared.request(board, &u);
-                        continue;
-                    }
-                }
-                What::Evict(u, _) => match self.evict(board, i, &u) {
-                    true => Job::Again,
-                    false => continue,
-                },
-            };
-            if let Some(steps) = board.lanes.get_mut(&self.place()) {
-                steps.remove(i);
-            }
-            if matches!(job, Job::Again) {
-                self.shared.changed(board);
-            }
-            return job;
-        }
-        // A task of this lane may need on the host what this GPU has.
-        if board.requests.get(&self.gpu).is_some_and(|line| !line.is_empty()) {
-            return Job::Again;
-        }
-        if self.shared.finished(board) {
-            self.shared.changed(board);
-            return Job::End;
-        }
-        let poll = building.then_some(BUILD_POLL);
-        let can = |board: &Board, t: TaskId| self.could(board, t);
-        match steal::for_gpu(self.shared, board, self.gpu, &can) {
-            steal::Found::Task(t) => Job::Run(t),
-            steal::Found::Later(pause) => Job::Nothing(Some(poll.map_or(pause, |p| p.min(pause)))),
-            steal::Found::Nothing => Job::Nothing(poll),
-        }
-    }
-
-    /// Whether a task's inputs are written and within reach; asks for those that are elsewhere.
-    fn startable(&self, board: &mut Board, t: TaskId) -> bool {
-        let staged = self.staged(t);
-        if !self.shared.preceded(board, t, if staged { None } else { Some(self.gpu) }) {
-            return false;
-        }
-        let mut here = true;
-        for u in &self.shared.tasks[t].reads {
-            let array = &board.arrays[u.array];
-            let there = if staged { array.on_host(u) } else { array.within_reach(self.gpu, u) };
-            if !there {
-                here = false;
-                self.shared.request(board, u);
-            }
-        }
-        here
-    }
-
-    /// Whether this lane could take another one's task now.
-    fn could(&self, board: &Board, t: TaskId) -> bool {
-        let tasks = &self.shared.tasks[t];
-        let ops = tasks.nodes.iter().all(|n| matches!(n.code, Node::Op(_)));
-        ops && self.shared.preceded(board, t, Some(self.gpu))
-            && tasks.reads.iter().all(|u| board.arrays[u.array].within_reach(self.gpu, u))
-            && self.forms(t).is_ok_and(|forms| {
-                // Starts the build: the next look may find it ready.
-                forms.iter().all(|f| !matches!(self.device.prepare(&f.prepared.shader), PipelineState::Building))
-            })
-    }
-
-    fn staged(&self, t: TaskId) -> bool {
-        self.shared.tasks[t].nodes.iter().any(|n| matches!(n.code, Node::Staged(_)))
-    }
-
-    /// Whether a range is here, but in several buffers although it is to be one.
-    fn gather(&self, board: &Board, u: &Use) -> bool {
-        let array = &board.arrays[u.array];
-        let (from, to) = array.range(u.window);
-        let mut segments = array.gpus.get(&self.gpu).into_iter().flatten();
-        array.wanted == Some(self.place()) && u.window.is_none() && !segments.any(|s| s.valid.covers(from, to))
-    }
-
-    /// Whether the host lacks something of a range that this GPU has and nobody brings yet.
-    fn bring(&self, board: &Board, u: &Use) -> bool {
-        let array = &board.arrays[u.array];
-        let (from, to) = array.range(u.window);
-        let here = array.gpu_valid(self.gpu);
-        let missing = array.host_valid.missing(from, to);
-        let open = missing.iter().flat_map(|&(a, b)| array.arriving.missing(a, b));
-        open.into_iter().any(|(a, b)| !here.within(a, b).is_empty())
-    }
-
-    /// Does an eviction of the plan; `false`: not yet. Whoever uses the array here before it in the plan goes first, and
-    /// what is valid nowhere else is not given up.
-    fn evict(&self, board: &mut Board, i: usize, u: &Use) -> bool {
-        let uses = |what: &What| match what {
-            What::Run(t) => {
-                let task = &self.shared.tasks[*t];
-                task.reads.iter().chain(&task.writes).any(|other| other.overlaps(u))
-            }
-            What::Ensure(other, _) | What::Evict(other, _) => other.overlaps(u),
-        };
-        let before = &board.lanes[&self.place()][..i];
-        if before.iter().any(|step| uses(&step.what)) {
-            return false;
-        }
-        let arriving = board.arrays[u.array].range(u.window);
-        if !board.arrays[u.array].arriving.within(arriving.0, arriving.1).is_empty() {
-            return false;
-        }
-        let (from, to) = arriving;
-        let array = &mut board.arrays[u.array];
-        let mut elsewhere = array.host_valid.clone();
-        for gpu in array.gpus.keys().filter(|gpu| **gpu != self.gpu) {
-            array.gpu_valid(*gpu).ranges().iter().for_each(|&(a, b)| elsewhere.add(a, b));
-        }
-        // Only whole buffers give memory back.
-        if let Some(segments) = array.gpus.get_mut(&self.gpu) {
-            segments.retain(|s| {
-                let inside = from <= s.from && s.to <= to;
-                !(inside && s.valid.ranges().iter().all(|&(a, b)| elsewhere.covers(a, b)))
-            });
-        }
-        if let Some(store) = array.store.as_ref().filter(|_| u.window.is_none()) {
-            store.forget(self.gpu);
-        }
-        let (name, now) = (array.name.clone(), self.shared.now());
-        board.record.span(Lane::Gpu(self.gpu), Spanned::Evict(u.array), &name, now, now);
-        true
-    }
-
     /// Hands a task's commands over, or runs a hand-written kernel.
     fn task<'b>(&'b self, mut board: MutexGuard<'b, Board>, t: TaskId) -> Result<MutexGuard<'b, Board>, Trouble> {
         if self.staged(t) {
@@ -417,13 +247,13 @@ impl<'a> GpuLane<'a> {
             let list = match self.build(&mut board, t) {
                 Ok(list) => list,
                 Err(Trouble::Full(_)) => {
-                    board = self.make_room(board, Some(t))?;
+                    board = self.make_room(board, Some(t), true)?;
                     continue;
                 }
                 Err(trouble) => return Err(trouble),
             };
             match self.fly(board, list, Trip { task: Some(t), ..Trip::default() }) {
-                Err(Trouble::Full(_)) => board = self.make_room(self.shared.lock(), Some(t))?,
+                Err(Trouble::Full(_)) => board = self.make_room(self.shared.lock(), Some(t), true)?,
                 other => return other,
             }
         }
@@ -432,18 +262,19 @@ impl<'a> GpuLane<'a> {
 
     /// Makes a range valid here.
     fn upload<'b>(&'b self, mut board: MutexGuard<'b, Board>, u: &Use) -> Result<MutexGuard<'b, Board>, Trouble> {
+        let force = board.arrays[u.array].wanted == Some(self.place());
         for _ in 0..ATTEMPTS {
             let mut list = List::default();
             match self.complete(&mut board, &mut list, u) {
                 Ok(_) => {}
                 Err(Trouble::Full(_)) => {
-                    board = self.make_room(board, None)?;
+                    board = self.make_room(board, None, force)?;
                     continue;
                 }
                 Err(trouble) => return Err(trouble),
             }
             match self.fly(board, list, Trip { copies: Some((Lane::Upload(self.gpu), u.array)), ..Trip::default() }) {
-                Err(Trouble::Full(_)) => board = self.make_room(self.shared.lock(), None)?,
+                Err(Trouble::Full(_)) => board = self.make_room(self.shared.lock(), None, force)?,
                 other => return other,
             }
         }
@@ -451,7 +282,11 @@ impl<'a> GpuLane<'a> {
     }
 
     /// Brings what the host lacks of some ranges.
-    fn download<'b>(&'b self, mut board: MutexGuard<'b, Board>, parts: &[Use]) -> Result<MutexGuard<'b, Board>, Trouble> {
+    fn download<'b>(
+        &'b self,
+        mut board: MutexGuard<'b, Board>,
+        parts: &[Use],
+    ) -> Result<MutexGuard<'b, Board>, Trouble> {
         for u in parts {
             for _ in 0..ATTEMPTS {
                 match self.bring_in_parts(board, u) {
@@ -459,7 +294,7 @@ impl<'a> GpuLane<'a> {
                         board = next;
                         break;
                     }
-                    Err(Trouble::Full(_)) => board = self.make_room(self.shared.lock(), None)?,
+                    Err(Trouble::Full(_)) => board = self.make_room(self.shared.lock(), None, true)?,
                     Err(trouble) => return Err(trouble),
                 }
             }

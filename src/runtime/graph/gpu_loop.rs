@@ -9,7 +9,7 @@ use veda_kernels_ir::ast::Ty;
 use super::array::Segment;
 use super::board::Board;
 use super::cpu_loop::{continues, rounds};
-use super::flight::{List, Owned, Target, Trip};
+use super::flight::{Filled, List, Owned, Target, Trip};
 use super::gpu::GpuLane;
 use super::gpu_task::{Ready, Slice, Trouble, WORD, ready};
 use super::intervals::Intervals;
@@ -122,7 +122,7 @@ impl GpuLane<'_> {
                 .collect();
             match values {
                 Ok(values) => break (list, values),
-                Err(Trouble::Full(_)) if attempts < ATTEMPTS => board = self.make_room(board, Some(t))?,
+                Err(Trouble::Full(_)) if attempts < ATTEMPTS => board = self.make_room(board, Some(t), true)?,
                 Err(Trouble::Full(_)) => return Err(Trouble::Cpu("others hold the device's memory".into())),
                 Err(trouble) => return Err(trouble),
             }
@@ -208,7 +208,7 @@ impl GpuLane<'_> {
                         attempts += 1;
                         // Zeroing the status word went in front.
                         list.commands.truncate(before + usize::from(list.status.is_some() && !had_status));
-                        board = self.make_room(board, Some(t))?;
+                        board = self.make_room(board, Some(t), true)?;
                     }
                     Err(Trouble::Full(_)) => return Err(Trouble::Cpu("others hold the device's memory".into())),
                     Err(trouble) => return Err(trouble),
@@ -231,13 +231,12 @@ impl GpuLane<'_> {
                     Operand::Step(i) => steps[i].slice.clone(),
                 })
                 .collect();
-            let i = match state.free(k) {
-                Some(i) => i,
-                None => {
-                    let bytes = (WORD * step.output.len as u64).max(WORD);
-                    state.buffers[k].push(self.allocate(bytes)?);
-                    state.buffers[k].len() - 1
-                }
+            let i = if let Some(i) = state.free(k) {
+                i
+            } else {
+                let bytes = (WORD * step.output.len as u64).max(WORD);
+                state.buffers[k].push(self.allocate(bytes)?);
+                state.buffers[k].len() - 1
             };
             let slice = Slice { buffer: state.buffers[k][i].clone(), offset: 0, from: 0, to: step.output.len };
             let n = state.forms[k].form.pipe.space.len();
@@ -269,7 +268,7 @@ impl GpuLane<'_> {
                     attempts += 1;
                     match self.allocate((WORD * len as u64).max(WORD)) {
                         Ok(own) => break own,
-                        Err(Trouble::Full(_)) if attempts < ATTEMPTS => board = self.make_room(board, Some(t))?,
+                        Err(Trouble::Full(_)) if attempts < ATTEMPTS => board = self.make_room(board, Some(t), true)?,
                         Err(trouble) => return Err(trouble),
                     }
                 };
@@ -286,7 +285,7 @@ impl GpuLane<'_> {
             array.len = Some(len);
             let segment = Segment { from: 0, to: len, buffer, valid: Intervals::default() };
             array.gpus.insert(self.gpu, vec![segment]);
-            list.filled.push((output.array, (0, len), (0, len)));
+            list.filled.push(Filled { array: output.array, segment: (0, len), from: 0, to: len });
         }
         if let Some(status) = list.status.clone() {
             list.download(&status, 0, WORD, Target::Status);

@@ -7,8 +7,9 @@ use super::array::Segment;
 use super::board::{Board, Shared};
 use super::cpu_node::Window;
 use super::error::RunError;
-use super::flight::{Bound, List, Owned, Target};
+use super::flight::{Bound, Filled, List, Owned, Target};
 use super::gpu::GpuLane;
+use super::intervals::Intervals;
 use super::op::{Form, Node, Op, Shape};
 use super::tasks::{NodeUse, Use};
 use crate::device::{DeviceBuffer, DeviceError, Kind};
@@ -104,12 +105,9 @@ impl GpuLane<'_> {
             let Node::Op(op) = &node.code else {
                 return Err(Trouble::Cpu("it cannot be merged".into()));
             };
-            let shape = |u: &Use| match locals.get(&u.array) {
-                Some(_) => self.shared.program.arrays[u.array].shape,
-                None => {
-                    let array = &board.arrays[u.array];
-                    Shape { ty: array.shape.ty, len: array.len.unwrap_or(array.shape.len) }
-                }
+            let shape = |u: &Use| {
+                let array = &board.arrays[u.array];
+                Shape { ty: array.shape.ty, len: array.len.unwrap_or(array.shape.len) }
             };
             let shapes: Vec<Shape> = node.inputs.iter().map(shape).collect();
             let ready = ready(self.shared, self, op.as_ref(), &shapes).map_err(Trouble::Cpu)?;
@@ -175,7 +173,7 @@ impl GpuLane<'_> {
             locals.insert(output.array, target);
         } else {
             let segment = self.segment(board, output.array, (from, to));
-            list.filled.push((output.array, segment, (from, to)));
+            list.filled.push(Filled { array: output.array, segment, from, to });
         }
         Ok(())
     }
@@ -268,13 +266,12 @@ impl GpuLane<'_> {
 
     /// The list's status word, zeroed before its first dispatch.
     fn status(&self, list: &mut List) -> Result<Bound, Trouble> {
-        let buffer = match &list.status {
-            Some(buffer) => buffer.clone(),
-            None => {
-                let buffer = self.allocate(WORD)?;
-                list.commands.insert(0, Owned::Zero { buffer: buffer.clone(), bytes: WORD });
-                list.status.insert(buffer).clone()
-            }
+        let buffer = if let Some(buffer) = &list.status {
+            buffer.clone()
+        } else {
+            let buffer = self.allocate(WORD)?;
+            list.commands.insert(0, Owned::Zero { buffer: buffer.clone(), bytes: WORD });
+            list.status.insert(buffer).clone()
         };
         Ok(Bound::Buffer { buffer, offset: 0, bytes: WORD })
     }
@@ -311,15 +308,15 @@ impl GpuLane<'_> {
         let array = &board.arrays[d];
         let segments = array.gpus.get(&self.gpu).map_or(&[][..], Vec::as_slice);
         let mut valid =
-            segments.iter().find(|s| (s.from, s.to) == segment).map_or_else(Default::default, |s| s.valid.clone());
+            segments.iter().find(|s| (s.from, s.to) == segment).map_or_else(Intervals::default, |s| s.valid.clone());
         // What this list brings already.
-        for (_, _, (a, b)) in list.filled.iter().filter(|(array, s, _)| *array == d && *s == segment) {
-            valid.add(*a, *b);
+        for filled in list.filled.iter().filter(|f| f.array == d && f.segment == segment) {
+            valid.add(filled.from, filled.to);
         }
         let others: Vec<&Segment> = segments.iter().filter(|s| (s.from, s.to) != segment).collect();
         let at = |element: usize| slice.offset + WORD * (element - slice.from) as u64;
         for (from, to) in valid.missing(slice.from, slice.to) {
-            let mut left = super::intervals::Intervals::default();
+            let mut left = Intervals::default();
             left.add(from, to);
             for other in &others {
                 for (a, b) in other.valid.within(from, to) {
@@ -343,7 +340,7 @@ impl GpuLane<'_> {
                 };
                 list.upload(Window { buffer, base: 0, from: a, to: b }, &slice.buffer, at(a));
             }
-            list.filled.push((d, segment, (from, to)));
+            list.filled.push(Filled { array: d, segment, from, to });
         }
         Ok(())
     }
@@ -361,7 +358,7 @@ impl GpuLane<'_> {
         let aligned = (WORD * from as u64).is_multiple_of(self.alignment());
         let (a, b) = if self.whole.contains(&d) && aligned { (0, len) } else { (from, to) };
         let buffer = self.allocate((WORD * (b - a) as u64).max(WORD))?;
-        let segment = Segment { from: a, to: b, buffer: buffer.clone(), valid: Default::default() };
+        let segment = Segment { from: a, to: b, buffer: buffer.clone(), valid: Intervals::default() };
         board.arrays[d].gpus.entry(self.gpu).or_default().push(segment);
         Ok(Slice { buffer, offset: WORD * (from - a) as u64, from, to })
     }
@@ -377,7 +374,7 @@ impl GpuLane<'_> {
             let (a, b) = array.range(u.window);
             u.array == write.array && from <= a && b <= to
         };
-        let mut parts = super::intervals::Intervals::default();
+        let mut parts = Intervals::default();
         if array.wanted == Some(Place::Cpu) {
             parts.add(from, to);
         }
@@ -407,14 +404,12 @@ impl GpuLane<'_> {
         let Some(host) = host else { return };
         let segments = board.arrays[d].gpus.get(&self.gpu).map_or(&[][..], Vec::as_slice);
         for (a, b) in wanted {
-            let mut left = super::intervals::Intervals::default();
+            let mut left = Intervals::default();
             left.add(a, b);
             for segment in segments {
                 let mut valid = segment.valid.clone();
-                let own = |(array, s, _): &&(DatumId, (usize, usize), (usize, usize))| {
-                    *array == d && *s == (segment.from, segment.to)
-                };
-                list.filled.iter().filter(own).for_each(|(_, _, (a, b))| valid.add(*a, *b));
+                let own = |f: &&Filled| f.array == d && f.segment == (segment.from, segment.to);
+                list.filled.iter().filter(own).for_each(|f| valid.add(f.from, f.to));
                 for (c, e) in valid.within(a, b) {
                     for (from, to) in left.within(c, e) {
                         let offset = WORD * (from - segment.from) as u64;

@@ -18,6 +18,8 @@ mod gpu;
 #[cfg(feature = "gpu")]
 mod gpu_loop;
 #[cfg(feature = "gpu")]
+mod gpu_pick;
+#[cfg(feature = "gpu")]
 mod gpu_task;
 pub(crate) mod host;
 mod intervals;
@@ -34,7 +36,9 @@ mod store;
 mod tasks;
 
 pub(crate) use error::{CancelToken, RunError};
+#[allow(unused_imports)] // what `run` takes and returns, by name
 pub(crate) use record::Observed;
+#[allow(unused_imports)]
 pub(crate) use run::{Replan, RunOptions, RunOutcome, run};
 pub(crate) use store::Store;
 

@@ -7,7 +7,7 @@ use crate::planner::work::Place;
 /// How long a task took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Observed {
-    /// A task of the plan's graph (of the last plan, if there were several).
+    /// A task of the plan's graph.
     pub task: TaskId,
     /// Where it ran.
     pub place: Place,

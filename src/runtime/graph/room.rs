@@ -1,7 +1,7 @@
 //! Makes room in a device's memory: what nobody needs there first, then what is needed last.
 
 use std::collections::BTreeSet;
-use std::sync::MutexGuard;
+use std::sync::{Arc, MutexGuard};
 
 use super::array::Array;
 use super::board::{Board, Progress};
@@ -23,11 +23,12 @@ impl GpuLane<'_> {
     ///
     /// In this order: copies of what is valid elsewhere and read here by no later task; what commands in flight hold, by
     /// waiting for one of them; then the array whose next use here is furthest away in the plan (Belady's rule), which is
-    /// downloaded first where this is its only place.
+    /// downloaded first where this is its only place. The last only if `force`: a copy ahead of time is not worth it.
     pub(super) fn make_room<'b>(
         &'b self,
         mut board: MutexGuard<'b, Board>,
         task: Option<TaskId>,
+        force: bool,
     ) -> Result<MutexGuard<'b, Board>, Trouble> {
         let keep: BTreeSet<DatumId> = task.map_or_else(BTreeSet::new, |t| {
             let task = &self.shared.tasks[t];
@@ -35,8 +36,8 @@ impl GpuLane<'_> {
         });
         let next = self.next_uses(&board);
         let mut freed = false;
-        for d in 0..board.arrays.len() {
-            let useless = next[d].is_none() && board.arrays[d].wanted != Some(Place::Gpu(self.gpu));
+        for (d, next) in next.iter().enumerate() {
+            let useless = next.is_none() && board.arrays[d].wanted != Some(Place::Gpu(self.gpu));
             if !keep.contains(&d) && useless && self.drop_copy(&mut board.arrays[d]) {
                 freed = true;
             }
@@ -48,6 +49,9 @@ impl GpuLane<'_> {
         (board, flew) = self.wait_for_one(board)?;
         if flew {
             return Ok(board);
+        }
+        if !force {
+            return Err(Trouble::Cpu("there is no room ahead of time".into()));
         }
         // What this task could not use of its own arrays: segments of other windows of them.
         let mut candidates: Vec<DatumId> =
@@ -132,10 +136,7 @@ impl GpuLane<'_> {
     }
 
     /// Waits until one of the commands in flight is done; whether there was one.
-    fn wait_for_one<'b>(
-        &'b self,
-        mut board: MutexGuard<'b, Board>,
-    ) -> Result<(MutexGuard<'b, Board>, bool), Trouble> {
+    fn wait_for_one<'b>(&'b self, mut board: MutexGuard<'b, Board>) -> Result<(MutexGuard<'b, Board>, bool), Trouble> {
         let before = board.flights.get(&self.gpu).copied().unwrap_or_default();
         if before.0 == 0 {
             return Ok((board, false));
@@ -164,8 +165,8 @@ impl GpuLane<'_> {
         if !here.ranges().iter().all(|&(a, b)| elsewhere.covers(a, b)) {
             return false;
         }
-        if let Some(store) = &array.store {
-            store.forget(self.gpu);
+        if !forgotten(array, self.gpu) {
+            return false;
         }
         array.gpus.remove(&self.gpu);
         true
@@ -195,4 +196,14 @@ impl GpuLane<'_> {
         }
         next
     }
+}
+
+/// Has an input's store give up its copy on a GPU too, so that the memory is free; `false` if it has no other one.
+pub(super) fn forgotten(array: &Array, gpu: u32) -> bool {
+    let Some(store) = &array.store else { return true };
+    if let Some(host) = array.host.as_ref().filter(|_| array.on_host(&Use { array: 0, window: None })) {
+        // This run fetched it.
+        store.remember_host(Arc::clone(host));
+    }
+    store.forget(gpu)
 }

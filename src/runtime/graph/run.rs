@@ -24,6 +24,9 @@ use crate::runtime::Runtime;
 /// Plans what is left of a graph after places were lost.
 pub(crate) type Replan<'a> = dyn Fn(&TaskGraph, &DataResidency, &[Place]) -> Result<Plan, GraphError> + Sync + 'a;
 
+/// The expected time of a task at a place, nanoseconds.
+pub(crate) type Estimate<'a> = dyn Fn(&Task, Place) -> Option<u64> + Sync + 'a;
+
 /// How a plan is to be run.
 pub(crate) struct RunOptions<'a> {
     /// Stops the run between two steps.
@@ -35,7 +38,7 @@ pub(crate) struct RunOptions<'a> {
     pub replan: &'a Replan<'a>,
     /// The expected time of a task of the plan's graph at a place, nanoseconds; `None` where it cannot run there. Without
     /// it an idle lane takes whatever is late.
-    pub estimate: Option<&'a (dyn Fn(&Task, Place) -> Option<u64> + Sync + 'a)>,
+    pub estimate: Option<&'a Estimate<'a>>,
 }
 
 /// What a run leaves behind.
@@ -47,7 +50,7 @@ pub(crate) struct RunOutcome {
     /// were done, and ends when the host learned that they are: wake-ups are part of it. Tasks are those of the plan that
     /// was current then.
     pub timeline: Timeline,
-    /// How long tasks took.
+    /// How long the tasks of the last plan took.
     pub observed: Vec<Observed>,
     /// What did not go as planned, for people.
     pub notes: Vec<String>,
@@ -106,6 +109,9 @@ pub(crate) fn run(
             None => return Ok(outcome(runtime, &arrays, record, replans)),
             Some(Halt::Lost(gpu)) => {
                 record.note(format!("GPU {gpu} was lost; the rest was planned again without it"));
+                // Their numbers are those of the old plan.
+                record.observed.clear();
+                reopen(runtime, gpu);
                 lost.insert(Place::Gpu(gpu));
                 for array in &mut arrays {
                     array.gpus.remove(&gpu);
@@ -122,6 +128,15 @@ pub(crate) fn run(
                 return Err(RunError::Plan { reason: format!("task {t} was left undone: {reason}") });
             }
         }
+    }
+}
+
+/// Has a lost device opened again in the background.
+#[cfg_attr(not(feature = "gpu"), allow(unused_variables))]
+fn reopen(runtime: &Runtime, gpu: u32) {
+    #[cfg(feature = "gpu")]
+    if let Some(gpu) = runtime.inner.gpus.wait().gpu(gpu) {
+        gpu.lost();
     }
 }
 

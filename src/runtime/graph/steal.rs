@@ -11,6 +11,9 @@ use crate::planner::work::Place;
 /// Lateness below this is noise of any machine.
 const SLACK_NS: u64 = 2_000_000;
 
+/// Pause before a task whose pipeline is being built is looked at again.
+const BUILD_NS: u64 = 2_000_000;
+
 /// What an idle lane found.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Found {
@@ -73,7 +76,9 @@ fn search(shared: &Shared<'_>, board: &mut Board, to: Place, can: &dyn Fn(&Board
                 found = Some((from, i, t, building));
                 break 'lanes;
             }
-            if let Some(at) = late.filter(|&at| at >= now) {
+            // What is being built pays some time later, at the latest when the other place's time has passed.
+            let again = if building { Some(now + BUILD_NS) } else { late.filter(|&at| at >= now) };
+            if let Some(at) = again {
                 soonest = Some(soonest.map_or(at, |s| s.min(at)));
             }
         }

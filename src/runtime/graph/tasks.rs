@@ -191,14 +191,14 @@ fn merge(program: &Program, graph: &TaskGraph, task: TaskInfo) -> TaskInfo {
     for (i, node) in task.nodes.iter().enumerate() {
         let Node::Op(op) = &node.code else { return task };
         let mut wire = |u: &Use| {
-            let inner = task.nodes[..i].iter().position(|n| n.outputs[0].array == u.array);
-            inner.map(Wire::Node).unwrap_or_else(|| {
-                let known = inputs.iter().position(|other| other == u);
-                Wire::Input(known.unwrap_or_else(|| {
-                    inputs.push(*u);
-                    inputs.len() - 1
-                }))
-            })
+            if let Some(inner) = task.nodes[..i].iter().position(|n| n.outputs[0].array == u.array) {
+                return Wire::Node(inner);
+            }
+            let known = inputs.iter().position(|other| other == u);
+            Wire::Input(known.unwrap_or_else(|| {
+                inputs.push(*u);
+                inputs.len() - 1
+            }))
         };
         let reads = node.inputs.iter().map(&mut wire).collect();
         parts.push(Part { op: Arc::clone(op), reads, output: program.arrays[node.outputs[0].array].shape.ty });

@@ -80,7 +80,7 @@ fn windows_make_one_array() {
     let b = m.op(TestOp::Join, &[a, x]);
     let sums = m.op(TestOp::Sum, &[b]);
     let total = m.op(TestOp::Total, &[sums]);
-    [b, sums, total].into_iter().for_each(|d| m.want(d));
+    m.want_all([b, sums, total]);
     let plan = cut(&m.graph, &[0, 4096, 32_768], &[Place::Cpu], &[]);
     assert_eq!(plan.graph.tasks.len(), 10);
     m.check(&cpu_runtime(), &plan);
@@ -127,7 +127,7 @@ fn loops_hand_states_on() {
     for rounds in [0, 1, 2, 7] {
         let expected = two_states_reference(numbers(n, 5), numbers(n, 6), rounds);
         let states = m.repeat(two_states(n, Count::Times(rounds as u64)), &[x, y], expected);
-        states.into_iter().for_each(|d| m.want(d));
+        m.want_all(states);
     }
     m.check(&cpu_runtime(), &m.plan(&[]));
 }
@@ -228,4 +228,13 @@ fn a_plan_of_a_device_that_is_not_there_runs_on_the_cpu() {
     let outcome = m.check(&cpu_runtime(), &m.plan(&[Place::Gpu(7), Place::Cpu, Place::Gpu(7)]));
     assert_eq!(outcome.rerouted, 2);
     assert!(outcome.notes.iter().any(|n| n.contains("GPU 7")), "{:?}", outcome.notes);
+}
+
+#[test]
+fn random_graphs() {
+    let runtime = cpu_runtime();
+    for seed in 0..10 {
+        let m = random_graph(seed, 60);
+        m.check(&runtime, &m.plan(&[]));
+    }
 }

@@ -73,7 +73,7 @@ fn a_filter_that_keeps_nothing_on_the_device() {
     let kept = m.op(TestOp::KeepOdd, &[x]);
     let next = m.op(TestOp::Step, &[kept]);
     let sums = m.op(TestOp::Sum, &[next]);
-    [kept, next, sums].into_iter().for_each(|d| m.want(d));
+    m.want_all([kept, next, sums]);
     let outcome = m.check(runtime, &m.plan(&[gpu; 3]));
     assert_eq!(outcome.rerouted, 0, "{:?}", outcome.notes);
 }
@@ -90,7 +90,7 @@ fn windows_on_both_places_make_one_array() {
     let total = m.op(TestOp::Total, &[sums]);
     // Reads the pieces of `b` as one.
     let again = m.op(TestOp::Step, &[b]);
-    [b, sums, odd, total, again].into_iter().for_each(|d| m.want(d));
+    m.want_all([b, sums, odd, total, again]);
     for places in [[gpu, Place::Cpu], [Place::Cpu, gpu], [gpu, gpu]] {
         let mut plan = cut(&m.graph, &[0, 8192, 65_536], &places, &[5]);
         let last = plan.places.len() - 1;
@@ -150,7 +150,7 @@ fn loops_stay_on_the_device() {
     for rounds in [0, 1, 2, 7, 300] {
         let expected = two_states_reference(numbers(n, 5), numbers(n, 6), rounds);
         let states = m.repeat(two_states(n, Count::Times(rounds as u64)), &[x, y], expected);
-        states.into_iter().for_each(|d| m.want(d));
+        m.want_all(states);
     }
     let outcome = m.check(runtime, &m.plan(&[gpu; 5]));
     assert_eq!(outcome.rerouted, 0, "{:?}", outcome.notes);
@@ -210,7 +210,12 @@ fn two_branches_overlap() {
     m.want(both);
     let theirs = Arc::clone(&flag);
     // Watches from outside until the device's branch is done while the host node runs.
-    let device = runtime.inner.gpus.wait().gpu(if let Place::Gpu(i) = gpu { i } else { 0 }).and_then(|g| g.device());
+    let device = runtime
+        .inner
+        .gpus
+        .wait()
+        .gpu(if let Place::Gpu(i) = gpu { i } else { 0 })
+        .and_then(crate::runtime::gpus::Gpu::device);
     let device = device.expect("it is open");
     let before = device.counters().lists;
     let watcher = std::thread::spawn(move || {
@@ -264,4 +269,18 @@ fn staged_kernels_get_host_memory_at_their_place() {
     let outcome = m.check(runtime, &m.plan(&[gpu, gpu, gpu]));
     assert_eq!(*op.0.lock().expect("nobody panicked"), [gpu]);
     assert_eq!(outcome.rerouted, 0, "{:?}", outcome.notes);
+}
+
+/// Random places, with and without the right to move tasks.
+#[test]
+fn random_graphs_on_both() {
+    let Some((_turn, runtime, gpu)) = shared_device() else { return };
+    for seed in 0..24u32 {
+        let m = random_graph(seed, 60);
+        let at = |t: usize| (seed ^ t as u32).wrapping_mul(0x9e37_79b9) >> 28;
+        let places: Vec<Place> = (0..m.graph.tasks.len()).map(|t| if at(t) < 8 { gpu } else { Place::Cpu }).collect();
+        let outcome = m.run_with(runtime, &m.plan(&places), None, seed % 2 == 0).expect("it runs");
+        m.compare(&outcome);
+        assert_eq!(outcome.observed.len(), m.graph.tasks.len());
+    }
 }

@@ -116,6 +116,10 @@ impl Maker {
         self.graph.data[d].wanted = Some(Place::Cpu);
     }
 
+    fn want_all(&mut self, data: impl IntoIterator<Item = DatumId>) {
+        data.into_iter().for_each(|d| self.want(d));
+    }
+
     /// Tasks at places, in order, without copies: the lanes fetch what they need.
     fn plan(&self, places: &[Place]) -> Plan {
         plan_of(&self.graph, places)
@@ -238,4 +242,52 @@ fn cut(graph: &TaskGraph, starts: &[u64], places: &[Place], whole: &[TaskId]) ->
         }
     }
     plan_of(&result, &at)
+}
+
+/// A graph of random nodes over a few lengths; everything that nobody reads is wanted, and some of the rest.
+fn random_graph(seed: u32, tasks: usize) -> Maker {
+    let mut state = seed;
+    let mut next = |n: usize| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as usize % n
+    };
+    let mut m = Maker::default();
+    let lengths = [1, 777, 5_000, 9_001];
+    // Arrays by length; what filters leave is among nobody but itself.
+    let mut by_length: Vec<Vec<DatumId>> = Vec::new();
+    for (i, &n) in lengths.iter().enumerate() {
+        let (a, b) = (m.input(numbers(n, seed + i as u32)), m.input(numbers(n, seed ^ 0x63)));
+        by_length.push(vec![a, b]);
+    }
+    for _ in 0..tasks {
+        let group = next(by_length.len());
+        let pick = |next: &mut dyn FnMut(usize) -> usize| by_length[group][next(by_length[group].len())];
+        let (x, y) = (pick(&mut next), pick(&mut next));
+        let d = match next(10) {
+            0..4 => m.op(TestOp::Step, &[x]),
+            4..8 => m.op(TestOp::Join, &[x, y]),
+            8 => {
+                let kept = m.op(TestOp::KeepOdd, &[x]);
+                let sums = m.op(TestOp::Sum, &[kept]);
+                by_length.push(vec![kept]);
+                m.want(sums);
+                continue;
+            }
+            _ => {
+                let sums = m.op(TestOp::Sum, &[x]);
+                let total = m.op(TestOp::Total, &[sums]);
+                by_length[0].push(total);
+                continue;
+            }
+        };
+        by_length[group].push(d);
+        if next(8) == 0 {
+            m.want(d);
+        }
+    }
+    let read: std::collections::BTreeSet<DatumId> =
+        m.graph.tasks.iter().flat_map(|t| t.reads.iter().map(|r| r.datum)).collect();
+    let ends: Vec<DatumId> = m.graph.tasks.iter().map(|t| t.writes[0]).filter(|d| !read.contains(d)).collect();
+    m.want_all(ends);
+    m
 }

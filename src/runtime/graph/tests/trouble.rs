@@ -29,7 +29,7 @@ fn after_a_loss_the_rest_is_planned_again() {
     let c = m.op(TestOp::Join, &[lost, a]); // needs the result that is gone
     let sums = m.op(TestOp::Sum, &[c]);
     let total = m.op(TestOp::Total, &[sums]);
-    [c, total].into_iter().for_each(|d| m.want(d));
+    m.want_all([c, total]);
     let outcome = m.check(&runtime, &m.plan(&[gpu, gpu, Place::Cpu, gpu, gpu]));
     let [(_, plan)] = outcome.replans.as_slice() else { panic!("{:?}", outcome.notes) };
     // `a` had its only copy there; `b` and the host node are done.
@@ -49,7 +49,7 @@ fn a_loss_in_a_loop_of_many_rounds() {
     let expected = two_states_reference(numbers(n, 5), numbers(n, 6), rounds);
     let states = m.repeat(two_states(n, Count::Times(rounds as u64)), &[x, y], expected);
     let last = m.op(TestOp::Join, &[states[0], states[1]]);
-    [lost, last].into_iter().for_each(|d| m.want(d));
+    m.want_all([lost, last]);
     let outcome = m.check(&runtime, &m.plan(&[Place::Cpu, gpu, gpu]));
     assert_eq!(outcome.replans.len(), 1, "{:?}", outcome.notes);
 }
@@ -91,7 +91,7 @@ fn a_failed_check_moves_its_task_to_the_cpu() {
     let b = m.op(TestOp::Long, &[a]);
     let c = m.op(TestOp::Step, &[b]); // handed over before the failure is known
     let d = m.op(TestOp::Step, &[c]);
-    [a, d].into_iter().for_each(|d| m.want(d));
+    m.want_all([a, d]);
     let outcome = m.check(&runtime, &m.plan(&[gpu; 4]));
     assert_eq!(outcome.rerouted, 1, "{:?}", outcome.notes);
     let at = |t: TaskId| outcome.observed.iter().rev().find(|o| o.task == t).map(|o| o.place);
@@ -125,7 +125,7 @@ fn cancelled_while_the_device_works() {
     let stop = m.op(TestOp::Calls(Arc::new(Hook(Box::new(move || theirs.cancel())))), &[x]);
     let endless = two_states(n, Count::Times(u64::MAX / 2));
     let states = m.repeat(endless, &[x, y], vec![Vec::new(), Vec::new()]);
-    [stop, states[0]].into_iter().for_each(|d| m.want(d));
+    m.want_all([stop, states[0]]);
     let result = m.run_with(&runtime, &m.plan(&[Place::Cpu, gpu]), Some(token), true);
     assert!(matches!(result, Err(RunError::Cancelled)), "{result:?}");
 }
@@ -204,7 +204,7 @@ fn the_late_are_helped() {
             &[x],
         );
         let late = m.op(TestOp::Step, &[x]);
-        [slow, late].into_iter().for_each(|d| m.want(d));
+        m.want_all([slow, late]);
         let warm = m.plan(&[Place::Cpu, gpu]);
         flag.store(true, std::sync::atomic::Ordering::Release);
         m.check(&runtime, &warm); // its pipeline is ready now
@@ -219,4 +219,42 @@ fn the_late_are_helped() {
         let at = outcome.observed.iter().find(|o| o.task == 1).expect("it ran").place;
         assert_eq!(at, if deterministic { Place::Cpu } else { gpu }, "{:?}", outcome.notes);
     }
+}
+
+/// Losses at any moment, from outside; every array is right or the run says why not.
+#[test]
+fn random_graphs_under_losses() {
+    let Some((runtime, gpu)) = own_device() else { return };
+    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let (theirs, victim) = (Arc::clone(&stop), runtime.clone());
+    let enemy = std::thread::spawn(move || {
+        // A device is opened again three times.
+        for pause in [3u64, 11, 29, 61] {
+            std::thread::sleep(std::time::Duration::from_millis(pause));
+            if !theirs.load(std::sync::atomic::Ordering::Acquire) {
+                victim.simulate_gpu_loss(index(gpu));
+            }
+        }
+    });
+    for seed in 100..112u32 {
+        let m = random_graph(seed, 60);
+        let places: Vec<Place> = (0..m.graph.tasks.len()).map(|t| if t % 3 == 0 { Place::Cpu } else { gpu }).collect();
+        let outcome = m.run_with(&runtime, &m.plan(&places), None, false).expect("it runs");
+        m.compare(&outcome);
+    }
+    stop.store(true, std::sync::atomic::Ordering::Release);
+    enemy.join().expect("the enemy ends");
+}
+
+#[test]
+fn random_graphs_with_little_memory() {
+    with_budget("random_graphs_with_little_memory", "1200KiB", || {
+        let Some((runtime, gpu)) = own_device() else { return };
+        for seed in 200..208u32 {
+            let m = random_graph(seed, 80);
+            let places = vec![gpu; m.graph.tasks.len()];
+            let outcome = m.run_with(&runtime, &m.plan(&places), None, true).expect("it runs");
+            m.compare(&outcome);
+        }
+    });
 }
