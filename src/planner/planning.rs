@@ -112,10 +112,10 @@ impl<'a> Search<'a> {
             objective,
             seed,
             // A variant costs some 3 µs per task beside its simulations of 20 to 100 ns per placement.
-            left: (1_000 / tasks).clamp(3, 32),
+            left: (800 / tasks).clamp(3, 24),
             // Tiny graphs have few schedules.
             visits: if tasks <= 100 { 1_000.min(50 * square) } else { 0 },
-            final_visits: if tasks <= 100 { 30_000.min(400 * square) } else { 15_000.max(20 * tasks as u64) },
+            final_visits: if tasks <= 100 { 20_000.min(400 * square) } else { 9_000.max(10 * tasks as u64) },
             tried: Vec::new(),
         }
     }

@@ -45,6 +45,15 @@ fn fusible(task: &Task) -> Option<&Work> {
     }
 }
 
+/// The [`Work::key`] of a kernel merged from kernels with these keys, in the order of their tasks.
+pub fn merged_key(keys: impl IntoIterator<Item = u64>) -> u64 {
+    let mut fnv = Fnv::new();
+    for key in keys {
+        fnv.bytes(&key.to_le_bytes());
+    }
+    fnv.finish()
+}
+
 /// Merges over these data; those that are no [`candidates`] are left alone. The merged task stands where the reader stood.
 #[must_use]
 pub fn fuse(graph: &TaskGraph, over: &BTreeSet<DatumId>) -> TaskGraph {
@@ -98,11 +107,9 @@ fn merged(graph: &TaskGraph, group: &[TaskId], gone: &BTreeSet<DatumId>) -> Task
     let mut order = Vec::new();
     let mut works = parts.iter().filter_map(|p| fusible(p));
     let Some(mut work) = works.next_back().copied() else { return task };
-    let mut key = Fnv::new();
     let (mut ops, mut in_bytes, mut gather_bytes) = ([0.0; 11], 0.0, 0.0);
     for part in &parts {
         let Some(own) = fusible(part) else { continue };
-        key.bytes(&own.key.to_le_bytes());
         ops.iter_mut().zip(own.ops.values()).for_each(|(sum, v)| *sum += v);
         in_bytes += own.in_bytes;
         gather_bytes += own.gather_bytes;
@@ -127,7 +134,7 @@ fn merged(graph: &TaskGraph, group: &[TaskId], gone: &BTreeSet<DatumId>) -> Task
             }
         }
     }
-    work.key = key.finish();
+    work.key = merged_key(parts.iter().filter_map(|p| fusible(p)).map(|w| w.key));
     work.ops = OpCounts::from_values(ops);
     (work.in_bytes, work.gather_bytes) = (in_bytes.max(0.0), gather_bytes);
     task.reads = order.into_iter().map(|datum| Read { datum, access: reads[&datum] }).collect();
