@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use plans::{CPU, GPU, check, datum, pipeline, plan, task};
 use proptest::prelude::*;
-use veda::planner::sim::{Happening, Sim, SimError};
-use veda::planner::task_graph::TaskGraph;
+use veda::planner::sim::{Happening, Sim, SimError, SimRun};
+use veda::planner::task_graph::{Datum, Piece, TaskCost, TaskGraph};
 use veda::planner::timeline::{Lane, Source, Span, Timeline, What};
 use veda::planner::trace::{diff, gantt, perfetto};
 use veda::planner::{Action, Place, Plan, Step};
@@ -156,13 +156,18 @@ fn what_only_the_device_had_is_done_again_on_the_host() {
     // Done by one unit from then on: blur, edges, mix, save, and what was left of the histogram.
     let histogram = plan.timeline.run(2).expect("it runs").end_ns.max(at);
     assert_eq!(run.timeline.makespan_ns, histogram + 9000 + 8000 + 6000 + 900);
+    // The worked example of the essay.
+    let essay = include_str!("../src/planner/sim/README.md");
+    assert_eq!((at, run.timeline.makespan_ns), (2_720, 26_620));
+    assert!(essay.contains("2 720") && essay.contains("26 620"));
+    assert!(essay.contains(plan.timeline.to_string().trim_end()), "{}", plan.timeline);
 }
 
 #[test]
 fn a_device_that_nobody_can_replace_leaves_tasks_unfinished() {
     let mut plan = pipeline();
     // `mix` runs on the GPU only.
-    plan.graph.tasks[4].cost = veda::planner::task_graph::TaskCost::Fixed(BTreeMap::from([(GPU, 500)]));
+    plan.graph.tasks[4].cost = TaskCost::Fixed(BTreeMap::from([(GPU, 500)]));
     let run = Sim::new(&plan).lose(GPU, 1).run().expect("a valid plan");
     assert_eq!((run.unfinished, run.missing), (vec![4, 5], vec![6]));
     // The caller knows better.
@@ -184,6 +189,74 @@ fn an_input_that_only_the_lost_device_had_is_reported() {
     let run = Sim::new(&plan).lose(GPU, 10).run().expect("a valid plan");
     assert_eq!((&run.unfinished[..], &run.missing[..]), (&[0][..], &[1][..]));
     assert!(run.events.iter().any(|e| e.what == Happening::DatumLost(0)), "{:?}", run.events);
+}
+
+/// `x` is made on the CPU; its halves are worked on by both devices, into the halves of `y`; all of `y` is saved.
+fn windows() -> Plan {
+    let part = |of, from, to| Some(Piece { of, from, to });
+    let whole = |name: &str, wanted| Datum { elements: 200, ..datum(name, 800, wanted) };
+    let half = |name: &str, piece| Datum { elements: 100, piece, ..datum(name, 400, None) };
+    let data = vec![
+        whole("x", None),
+        whole("y", None),
+        datum("out", 8, Some(CPU)),
+        half("x1", part(0, 100, 200)),
+        half("y0", part(1, 0, 100)),
+        half("y1", part(1, 100, 200)),
+    ];
+    let tasks = vec![
+        task("make", 100, 50, &[], &[0]),
+        task("low", 300, 90, &[0], &[4]),
+        task("high", 300, 90, &[3], &[5]),
+        task("save", 40, 40, &[1], &[2]),
+    ];
+    let (up, down) = (Action::Copy { datum: 3, from: CPU, to: GPU }, Action::Copy { datum: 5, from: GPU, to: CPU });
+    let steps = [
+        (Action::Run(0), 0, 100),
+        (Action::Run(1), 100, 400),
+        (up, 100, 160),
+        (Action::Run(2), 160, 250),
+        (down, 250, 310),
+        (Action::Run(3), 400, 440),
+    ];
+    let steps = steps.map(|(action, start_ns, end_ns)| Step { action, start_ns, end_ns }).to_vec();
+    let (graph, timeline) = (TaskGraph { data, tasks }, Timeline::default());
+    Plan { graph, places: vec![CPU, CPU, GPU, CPU], steps, timeline, ..pipeline() }
+}
+
+#[test]
+fn windows_of_one_array_are_one_array() {
+    let plan = windows();
+    let start = |run: &SimRun, t| run.timeline.run(t).expect("it runs").start_ns;
+    let quiet = Sim::new(&plan).run().expect("a valid plan");
+    assert_eq!((quiet.timeline.makespan_ns, quiet.complete()), (440, true));
+    for seed in 0..50 {
+        let run = Sim::new(&plan).seed(seed).noise(0.6).run().expect("a valid plan");
+        let copies = run.timeline.spans.iter().filter(|s| s.what == What::Copy(5));
+        let halves = copies.chain(run.timeline.run(1)).map(|s| s.end_ns).max().expect("both");
+        assert_eq!(start(&run, 3), halves, "`save` reads both halves of y");
+    }
+    // `high` is done again from the half of x that the host has; `low` and `make` are not.
+    let run = Sim::new(&plan).lose(GPU, 255).run().expect("a valid plan");
+    assert!(run.complete());
+    let redone: Vec<_> = run.events.iter().filter(|e| matches!(e.what, Happening::Redone(_))).map(|e| e.what).collect();
+    assert_eq!(redone, [Happening::Redone(2)]);
+    assert_eq!(run.timeline.makespan_ns, 400 + 300 + 40);
+}
+
+#[test]
+fn staged_kernels_work_in_host_memory() {
+    let data = vec![datum("x", 8, None), datum("a", 8, None), datum("b", 8, Some(CPU))];
+    let mut tasks = vec![task("staged", 50, 20, &[0], &[1]), task("second", 50, 20, &[1], &[2])];
+    tasks[0].cost = TaskCost::Staged(veda::planner::Work::default());
+    let steps = [(Action::Run(0), 0, 20), (Action::Run(1), 20, 70)];
+    let steps = steps.map(|(action, start_ns, end_ns)| Step { action, start_ns, end_ns }).to_vec();
+    let (graph, timeline) = (TaskGraph { data, tasks }, Timeline::default());
+    let plan = Plan { graph, places: vec![GPU, CPU], steps, timeline, ..pipeline() };
+    assert_eq!(Sim::new(&plan).run().expect("a valid plan").timeline.makespan_ns, 70);
+    // Its result is on the host, so losing the device afterwards costs nothing.
+    let run = Sim::new(&plan).lose(GPU, 30).run().expect("a valid plan");
+    assert_eq!((run.timeline.makespan_ns, run.complete()), (70, true));
 }
 
 #[test]
@@ -302,6 +375,49 @@ proptest! {
         let tight = tight.run().expect("a valid plan");
         prop_assert!(tight.complete(), "{:?}", tight);
         check(&plan, &tight, &limits);
+    }
+}
+
+/// Steps in any order with any times: what a broken file could hold.
+fn nonsense() -> impl Strategy<Value = Plan> {
+    let step = (0usize..3, 0usize..7, 0u32..3, 0u32..3, prop_oneof![0u64..9000, Just(u64::MAX)], 0u64..9000);
+    let bytes = prop::collection::vec(prop_oneof![0u64..9000, Just(u64::MAX)], 7);
+    (prop::collection::vec(step, 0..25), bytes).prop_map(|(specs, bytes)| {
+        let mut plan = pipeline();
+        let place = |i: u32| if i == 0 { CPU } else { Place::Gpu(i - 1) };
+        plan.graph.data.iter_mut().zip(bytes).for_each(|(d, bytes)| d.bytes = bytes);
+        plan.steps = specs
+            .into_iter()
+            .enumerate()
+            .map(|(i, (kind, datum, from, to, start_ns, end_ns))| {
+                let action = match kind {
+                    0 if i < 6 => Action::Run(i),
+                    1 => Action::Evict { datum, place: place(from) },
+                    _ => Action::Copy { datum, from: place(from), to: place(to) },
+                };
+                Step { action, start_ns, end_ns }
+            })
+            .collect();
+        plan
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nonsense_ends_too(plan in nonsense(), at in 0u64..9000, limit in 0u64..20_000) {
+        let sim = Sim::new(&plan).noise(0.3).memory_limit(GPU, limit);
+        let run = sim.run().expect("indices are right");
+        // Tasks that the plan does not run are not done.
+        let runs = plan.steps.iter().filter(|s| matches!(s.action, Action::Run(_))).count();
+        prop_assert!(run.unfinished.len() >= plan.graph.tasks.len() - runs);
+        let lost = sim.lose(GPU, at).lose(Place::Gpu(1), at / 2).run().expect("indices are right");
+        let d = diff(&run.timeline, &lost.timeline);
+        prop_assert!(!gantt::page("nonsense", &[&run.timeline, &lost.timeline]).contains("NaN"));
+        prop_assert!(!d.to_string().contains("NaN") && run.timeline.to_string().lines().all(|l| l.chars().count() <= 80));
+        let trace = perfetto::trace(&[("a", &run.timeline), ("b", &lost.timeline)], Some(&plan.graph));
+        prop_assert!(serde_json::from_str::<serde_json::Value>(&trace).is_ok());
     }
 }
 

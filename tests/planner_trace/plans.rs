@@ -162,8 +162,11 @@ fn place_of(lane: Lane) -> Place {
     }
 }
 
+/// A datum at a place.
+type Copied = (usize, Place);
+
 /// Where a span reads a datum and where it leaves one.
-fn effects(graph: &TaskGraph, span: &Span) -> (Vec<(usize, Place)>, Vec<(usize, Place)>) {
+fn effects(graph: &TaskGraph, span: &Span) -> (Vec<Copied>, Vec<Copied>) {
     let place = place_of(span.lane);
     match (span.what, span.lane) {
         (What::Run(t), _) => {

@@ -98,7 +98,8 @@ impl<'a> Draft<'a> {
         // A task that needs more at once than there is goes to the host, if it can.
         let memory = self.facts.memory(task, place);
         let data: BTreeSet<DatumId> = self.facts.reads(task).chain(it.writes.iter().copied()).collect();
-        let needs: u64 = data.iter().map(|&d| self.facts.plan.graph.data[d].bytes).sum();
+        let sizes = data.iter().map(|&d| self.facts.plan.graph.data[d].bytes);
+        let needs = sizes.fold(0, u64::saturating_add);
         if self.limits.get(&memory).is_some_and(|&limit| needs > limit) {
             if let Some(ns) = Self::run_ns(self.facts, self.times, task, Place::Cpu) {
                 place = Place::Cpu;
@@ -116,7 +117,8 @@ impl<'a> Draft<'a> {
             self.unfinished.insert(task);
             return;
         }
-        let bytes = it.writes.iter().map(|&d| self.store.growth(&self.facts.families, d, memory)).sum();
+        let growth = it.writes.iter().map(|&d| self.store.growth(&self.facts.families, d, memory));
+        let bytes = growth.fold(0, u64::saturating_add);
         self.make_room(memory, bytes, &pinned);
         for &d in &it.writes {
             self.store.insert(&self.facts.families, d, memory, 0);
@@ -162,7 +164,7 @@ impl<'a> Draft<'a> {
     /// needed is copied to the host first.
     fn make_room(&mut self, place: Place, bytes: u64, pinned: &[DatumId]) {
         let Some(&limit) = self.limits.get(&place) else { return };
-        while bytes > 0 && self.store.used(place) + bytes > limit {
+        while bytes > 0 && self.store.used(place).saturating_add(bytes) > limit {
             let families = &self.facts.families;
             let is_pinned = |d: DatumId| families.overlapping(d).any(|o| pinned.contains(&o));
             let victims = self.store.at(place).filter(|&(d, held)| held.bytes > 0 && !is_pinned(d));

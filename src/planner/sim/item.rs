@@ -143,6 +143,8 @@ impl<'a> Facts<'a> {
                 let source = self.families.sources(d).next().map(|t| self.plan.places[t]);
                 let copied = |d| self.copies.keys().any(|&(datum, _, to)| datum == d && to == at);
                 match source {
+                    // Given up and used again without a copy: the plan is wrong there, and played as it is.
+                    None if self.initial.contains(&(d, at)) => {}
                     None => {
                         store.insert(&self.families, d, at, 0);
                         self.initial.push((d, at));

@@ -37,7 +37,7 @@ use noise::{Noise, scale};
 use play::{Played, State, peak, play};
 
 use super::plan::Plan;
-use super::task_graph::{DatumId, TaskId};
+use super::task_graph::{DatumId, TaskCost, TaskId};
 use super::timeline::{Source, Span, Timeline, What};
 use super::trace::LOST;
 use super::work::Place;
@@ -251,7 +251,7 @@ impl<'a> Sim<'a> {
     }
 
     /// How long things take that the plan did not plan. Without it, only tasks that carry their own times
-    /// ([`TaskCost::Fixed`](super::task_graph::TaskCost::Fixed), [`Host`](super::task_graph::TaskCost::Host)) can move.
+    /// ([`TaskCost::Fixed`], [`TaskCost::Host`]) can move.
     #[must_use]
     pub fn times(mut self, times: &'a dyn Times) -> Self {
         self.times = Some(times);
@@ -275,7 +275,7 @@ impl<'a> Sim<'a> {
         let mut lags = vec![0; items.len()];
         play(&facts, &items, &mut state.clone(), &facts.peak, |i, ready| {
             lags[i] = planned[i].1.saturating_sub(ready);
-            (planned[i].1, planned[i].1 + items[i].ns)
+            (planned[i].1, planned[i].1.saturating_add(items[i].ns))
         });
         for (item, lag) in items.iter_mut().zip(lags) {
             item.lag = lag;
@@ -373,7 +373,7 @@ impl Running<'_> {
         let mut begun = self.begun.clone();
         play(&self.facts, items, &mut state.clone(), limits, |i, ready| {
             let factor = self.draw(&items[i], &mut begun).factor;
-            let start = ready + items[i].lag;
+            let start = ready.saturating_add(items[i].lag);
             items[i].fixed.unwrap_or((start, start.saturating_add(scale(items[i].ns, factor))))
         })
     }
@@ -449,7 +449,8 @@ impl Running<'_> {
             // Where the device works in the host's memory, what it wrote is in its own buffers all the same.
             if self.facts.home(place) != place {
                 let tasks = self.facts.plan.graph.tasks.iter().zip(&self.facts.plan.places);
-                for d in tasks.filter(|t| *t.1 == place).flat_map(|t| &t.0.writes) {
+                let staged = |cost: &TaskCost| matches!(cost, TaskCost::Staged(_));
+                for d in tasks.filter(|t| *t.1 == place && !staged(&t.0.cost)).flat_map(|t| &t.0.writes) {
                     state.store.remove(*d, Place::Cpu);
                 }
             }

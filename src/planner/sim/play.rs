@@ -32,28 +32,26 @@ pub(super) struct Played {
     pub(super) memory: Option<(Place, i64)>,
 }
 
-/// Evictions of one place in list order: bytes, and when this one and all before it are done.
+/// Evictions of one place in list order: bytes of those before, and when this one and all before it are done.
 #[derive(Debug, Default)]
-struct Evictions(Vec<(u64, u64)>);
+struct Evictions {
+    list: Vec<(u64, u64)>,
+    bytes: u64,
+}
 
 impl Evictions {
     fn push(&mut self, bytes: u64, end: u64) {
-        let last = self.0.last().map_or(0, |e| e.1);
-        self.0.push((bytes, last.max(end)));
+        let last = self.list.last().map_or(0, |e| e.1);
+        self.list.push((self.bytes, last.max(end)));
+        self.bytes = self.bytes.saturating_add(bytes);
     }
 
     /// When there is room for what makes the place hold `used` bytes, counted in list order. As few evictions as possible
     /// are waited for: the latest ones are not, as long as what they have not given back yet fits too. All that was
     /// allocated before is counted, whether it has started or not, so the limit holds at every time.
     fn room(&self, used: u64, limit: u64) -> u64 {
-        let mut pending = used;
-        for &(bytes, done) in self.0.iter().rev() {
-            pending = pending.saturating_add(bytes);
-            if pending > limit {
-                return done;
-            }
-        }
-        0
+        let waits = self.list.partition_point(|e| used.saturating_add(self.bytes - e.0) > limit);
+        waits.checked_sub(1).map_or(0, |last| self.list[last].1)
     }
 }
 
@@ -88,7 +86,8 @@ pub(super) fn play(
                 for done in it.after.iter().filter_map(|a| state.done.get(a)).chain(state.built.get(&task)) {
                     ready = ready.max(*done);
                 }
-                let bytes = it.writes.iter().map(|&d| state.store.growth(&facts.families, d, memory)).sum();
+                let growth = it.writes.iter().map(|&d| state.store.growth(&facts.families, d, memory));
+                let bytes = growth.fold(0, u64::saturating_add);
                 grows = Some((memory, bytes));
             }
             Job::Copy { datum, from, to } => {
@@ -106,7 +105,7 @@ pub(super) fn play(
         if let (Some((place, bytes)), false) = (grows, evicts)
             && let (Some(&limit), Some(evicted)) = (limits.get(&place), evictions.get(&place))
         {
-            ready = ready.max(evicted.room(state.store.used(place) + bytes, limit));
+            ready = ready.max(evicted.room(state.store.used(place).saturating_add(bytes), limit));
         }
         let (start, end) = time(i, ready);
         // What it does.
@@ -160,12 +159,14 @@ pub(super) fn peak(facts: &Facts<'_>, played: &[Played]) -> BTreeMap<Place, u64>
     changes.extend(facts.initial.iter().map(|&(d, place)| (0, facts.plan.graph.data[d].bytes as i64, place)));
     // What is given back at a time is there for what starts at that time.
     changes.sort_unstable();
-    let mut held: BTreeMap<Place, (i64, i64)> = BTreeMap::new();
+    let mut held: BTreeMap<Place, (i128, i128)> = BTreeMap::new();
     for (_, by, place) in changes {
         let (now, most) = held.entry(place).or_default();
-        *now += by;
+        *now += i128::from(by);
         *most = (*most).max(*now);
     }
     held.remove(&Place::Cpu);
-    held.into_iter().map(|(place, (_, most))| (place, most.max(0) as u64)).collect()
+    held.into_iter()
+        .map(|(place, (_, most))| (place, u64::try_from(most).unwrap_or(if most < 0 { 0 } else { u64::MAX })))
+        .collect()
 }

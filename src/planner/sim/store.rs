@@ -110,12 +110,14 @@ impl Store {
     pub(super) fn insert(&mut self, families: &Families<'_>, datum: DatumId, place: Place, since: u64) {
         let bytes = self.growth(families, datum, place);
         self.held.entry((place, datum)).or_insert(Held { since, last_use: since, bytes });
-        *self.used.entry(place).or_default() += bytes;
+        let used = self.used.entry(place).or_default();
+        *used = used.saturating_add(bytes);
     }
 
     pub(super) fn remove(&mut self, datum: DatumId, place: Place) -> Option<Held> {
         let held = self.held.remove(&(place, datum))?;
-        *self.used.entry(place).or_default() -= held.bytes;
+        let used = self.used.entry(place).or_default();
+        *used = used.saturating_sub(held.bytes);
         Some(held)
     }
 

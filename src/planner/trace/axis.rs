@@ -16,7 +16,7 @@ pub(super) fn ticks(until: u64, most: u64) -> Vec<(u64, String)> {
         1_000_000..1_000_000_000 => (1_000_000, "ms"),
         _ => (1_000_000_000, "s"),
     };
-    let digits = if step >= unit { 0 } else { (unit / step).ilog10() as usize };
+    let digits = (0..9).find(|&d| step.saturating_mul(10u64.pow(d)) >= unit).unwrap_or(9) as usize;
     let label = |at: u64| match (at, digits) {
         (0, _) => "0".to_owned(),
         (at, 0) if at / unit < 1000 => format!("{} {name}", three((at / unit) as f64)),

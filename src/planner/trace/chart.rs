@@ -164,8 +164,13 @@ fn bar(s: &mut String, span: &Span, x: f64, width: f64, y: f64) {
         0..4 => return,
         _ => span.label.chars().take(room - 1).chain(['…']).collect(),
     };
-    let _ =
-        write!(s, "<text class=\"on\" x=\"{:.1}\" y=\"{:.1}\">{}</text>", x + 4.0, y + ROW / 2.0 + 4.0, escape(&label));
+    let _ = write!(
+        s,
+        "<text class=\"on{lost}\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+        x + 4.0,
+        y + ROW / 2.0 + 4.0,
+        escape(&label)
+    );
 }
 
 fn title(span: &Span) -> String {

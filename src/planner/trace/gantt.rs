@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 pub(crate) use super::chart::svg;
 use super::diff::{TraceDiff, change, diff, relative};
-use super::{kind, percent, source, time};
+use super::{LOST, kind, percent, source, time};
 use crate::page::{self, escape, three};
 use crate::planner::timeline::{Lane, Timeline, What};
 
@@ -35,6 +35,10 @@ pub fn page(title: &str, timelines: &[&Timeline]) -> String {
     let _ = writeln!(page, "<p>{} on {} units.</p>", steps.join(", "), lanes.len());
     page += &tiles(timelines);
     page += LEGEND;
+    if timelines.iter().any(|t| t.spans.iter().any(|s| s.label.ends_with(LOST))) {
+        page += "<span class=\"key\"><b class=\"run lost\"></b>cut short: its device was lost</span>";
+    }
+    page += "</p>\n";
     for timeline in timelines {
         let name = capital(source(timeline.source));
         let _ = writeln!(
@@ -58,19 +62,17 @@ pub fn page(title: &str, timelines: &[&Timeline]) -> String {
 pub(crate) const LEGEND: &str = "<p class=\"timeline\"><span class=\"key\"><b class=\"run\"></b>runs a task</span>\
     <span class=\"key\"><b class=\"copy\"></b>copies a datum</span>\
     <span class=\"key\"><b class=\"build\"></b>builds a pipeline</span>\
-    <span class=\"key\"><b class=\"evict\"></b>gives memory up</span></p>\n";
+    <span class=\"key\"><b class=\"evict\"></b>gives memory up</span>";
 
-/// A second chart to scroll through, where the first has no room for names: so wide that a step has `ROOMY` pixels on
-/// average, up to 20 times the page.
+/// A second chart to scroll through, where the first has no room for names: so wide that a step has 70 pixels on average,
+/// up to 20 times the page. Where that is not wide enough either, there is none.
 fn wide(timeline: &Timeline, lanes: &[Lane], until: u64) -> String {
-    const CROWDED: usize = 60;
-    const ROOMY: f64 = 70.0;
     let timed = |lane: Lane| timeline.spans.iter().filter(|s| s.lane == lane && s.ns() > 0).count();
     let most = lanes.iter().map(|&l| timed(l)).max().unwrap_or(0);
-    if most <= CROWDED {
+    if !(60..900).contains(&most) {
         return String::new();
     }
-    let factor = (most as f64 * ROOMY / 1100.0).ceil().clamp(2.0, 20.0);
+    let factor = (most as f64 * 70.0 / 1100.0).ceil().clamp(2.0, 20.0);
     let chart = svg(timeline, lanes, until, factor);
     format!("<details><summary>{factor} times as wide, to scroll</summary><div class=\"chart\">{chart}</div></details>")
 }
