@@ -175,5 +175,7 @@ fn with_software(mode: Mode) {
     regrets.sort_by(f64::total_cmp);
     if let (Some(median), Some(worst)) = (regrets.get(regrets.len() / 2), regrets.last()) {
         println!("\nregret: median {:+.1} %, worst {:+.1} %", 100.0 * (median - 1.0), 100.0 * (worst - 1.0));
+        let (spent, total) = runtime.exploration();
+        println!("exploration: {:.2} % of the routed time", 100.0 * spent as f64 / total.max(1) as f64);
     }
 }

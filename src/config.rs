@@ -41,6 +41,50 @@ impl FromStr for DeviceChoice {
     }
 }
 
+/// What a runtime does with what its calls teach (`VEDA_LEARN`).
+///
+/// Each routed call corrects the predicted times of its kernel and its device. A program that runs again profits only if
+/// that is kept; a library that writes files nobody asked for is a nuisance. So by default veda adds to a file that
+/// somebody made on purpose (`veda-calibrate`), and makes none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Learning {
+    /// `off`: nothing is learned, tried or written. The profile alone decides (and what it was taught before), so that the
+    /// same calls on idle devices run on the same devices every time, once the pipelines are built.
+    Off,
+    /// `session`: learns, writes nothing. Now and then the first 1/16 to 1/4 of an [`execute`](crate::gpu::execute) call of
+    /// a `#[veda::kernel]` runs on the device that was not chosen, where both are predicted to be close, the call takes 100 us
+    /// or more and its place is not forced; all such slices together may cost 2 % of the routed time.
+    Session,
+    /// `auto`: as `session`, and at the end ([`shutdown`](crate::shutdown), the last drop of a [`Runtime`](crate::Runtime), the
+    /// end of the thread that started the global runtime) what was learned is merged into the calibrated profile in the
+    /// user's cache directory, if there is one. Builds with debug assertions write nothing, because their CPU twins are
+    /// many times slower than those of the program that is shipped; neither do runtimes whose profile was named
+    /// ([`ConfigBuilder::profile`], `VEDA_PROFILE`), because a file that is named may be a fixture.
+    #[default]
+    Auto,
+    /// `save`: as `auto`, but into the profile in use, named or not, from any build; where there is none, one with built-in
+    /// numbers is made.
+    Save,
+}
+
+impl FromStr for Learning {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Learning> {
+        match text.trim().to_ascii_lowercase().as_str() {
+            "" | "auto" => Ok(Learning::Auto),
+            "off" | "0" => Ok(Learning::Off),
+            "session" => Ok(Learning::Session),
+            "save" => Ok(Learning::Save),
+            _ => Err(Error::Config {
+                name: "VEDA_LEARN",
+                value: text.to_owned(),
+                expected: "auto, off, session or save".to_owned(),
+            }),
+        }
+    }
+}
+
 /// Settings of a [`Runtime`](crate::Runtime). Made by [`Config::builder`].
 ///
 /// ```
@@ -57,6 +101,7 @@ pub struct Config {
     pub(crate) enable_telemetry: bool,
     pub(crate) device: Option<DeviceChoice>,
     pub(crate) profile: Option<PathBuf>,
+    pub(crate) learning: Option<Learning>,
     pub(crate) admit_software: bool,
 }
 
@@ -69,6 +114,7 @@ impl Default for Config {
             enable_telemetry: true,
             device: None,
             profile: None,
+            learning: None,
             admit_software: false,
         }
     }
@@ -92,6 +138,26 @@ impl Config {
             (Some(choice), _) => Ok(choice),
             (None, Ok(text)) => text.parse(),
             (None, Err(_)) => Ok(DeviceChoice::Auto),
+        }
+    }
+}
+
+impl Config {
+    /// The profile that the program or `VEDA_PROFILE` names.
+    pub(crate) fn named_profile(&self) -> Option<PathBuf> {
+        let variable = || std::env::var_os("VEDA_PROFILE").filter(|p| !p.is_empty()).map(PathBuf::from);
+        self.profile.clone().or_else(variable)
+    }
+
+    /// What becomes of what calls teach: the setting, else `VEDA_LEARN`, else [`Learning::Auto`].
+    ///
+    /// # Errors
+    /// [`Error::Config`] if `VEDA_LEARN` holds something else than the known words.
+    pub fn learning(&self) -> Result<Learning> {
+        match (self.learning, std::env::var("VEDA_LEARN")) {
+            (Some(choice), _) => Ok(choice),
+            (None, Ok(text)) => text.parse(),
+            (None, Err(_)) => Ok(Learning::Auto),
         }
     }
 }
@@ -137,6 +203,12 @@ impl ConfigBuilder {
     /// The profile to use; overrides `VEDA_PROFILE` and the user's cache directory.
     pub fn profile(mut self, path: impl Into<PathBuf>) -> Self {
         self.config.profile = Some(path.into());
+        self
+    }
+
+    /// What becomes of what calls teach; overrides `VEDA_LEARN`.
+    pub fn learning(mut self, choice: Learning) -> Self {
+        self.config.learning = Some(choice);
         self
     }
 

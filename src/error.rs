@@ -1,7 +1,11 @@
 //! The errors of veda: each names the thing, the limit and the way out.
 
+mod graph;
+
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub use graph::GraphError;
 
 /// The result of fallible veda calls.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -141,4 +145,7 @@ pub enum Error {
         /// The panic's message where it was a string.
         message: String,
     },
+    /// A graph is wrong, or one of its nodes failed.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
 }

@@ -18,6 +18,7 @@ use std::borrow::Cow;
 use std::mem::MaybeUninit;
 
 use crate::error::{Error, Result};
+use crate::index::Space;
 
 use crate::kernel::arg::Source;
 use crate::kernel::assemble::{self, Checks};
@@ -26,6 +27,7 @@ use crate::kernel::desc::ElementKernel;
 use crate::kernel::scalar::Scalar;
 use crate::kernel::terminal::Terminal;
 use crate::runtime::Runtime;
+use crate::runtime::explore::Output;
 use crate::runtime::route::Routed;
 
 pub use crate::executor::Pool;
@@ -282,17 +284,9 @@ where
 
     fn cpu(&self, pool: &Pool) -> Result<Self::Output> {
         let space = self.pipe()?.space;
-        let len = space.len() as usize;
-        let mut out: Vec<K::Output> = Vec::with_capacity(len);
-        let spare = Spare(out.spare_capacity_mut().as_mut_ptr());
-        pool.for_each_chunk(len, GRAIN, |from, to| {
-            // SAFETY: chunks are disjoint ranges below `len`, and `out` has room for `len` elements.
-            let chunk = unsafe { std::slice::from_raw_parts_mut(spare.at(from), to - from) };
-            // SAFETY: `pipe` succeeded with this space, and `to` is at most its length.
-            unsafe { self.fill(space, from as u32, chunk) };
-        });
-        // SAFETY: every chunk was written; a panic in a kernel does not come here (scalars need no drop).
-        unsafe { out.set_len(len) };
+        let mut out = Vec::new();
+        // SAFETY: `pipe` succeeded with this space.
+        unsafe { fill(self, pool, space, (0, space.len()), &mut out) };
         Ok(out)
     }
 
@@ -302,16 +296,72 @@ where
 
     fn route_at(&self, runtime: &Runtime, place: Option<Place>) -> Result<Self::Output> {
         let pipe = self.pipe()?;
-        let mut out = Vec::new();
-        match runtime.route(&pipe, &Terminal::Collect, place, &mut |bytes| extend(&mut out, bytes))? {
-            Routed::Done(_) => Ok(out),
+        let (pool, space) = (runtime.pool(), pipe.space);
+        let mut collected = Collected { kernel: self, pool, space, out: Vec::new() };
+        match runtime.route_into(&pipe, &Terminal::Collect, place, &mut collected)? {
+            Routed::Done(_) => Ok(collected.out),
             Routed::Cpu(ticket) => {
-                let out = self.cpu(runtime.pool())?;
+                let first = ticket.first();
+                collected.out.truncate(first as usize);
+                collected.twin(first, space.len());
                 ticket.finish();
-                Ok(out)
+                Ok(collected.out)
             }
         }
     }
+}
+
+/// The result of a bound kernel while it grows, whoever computes it.
+struct Collected<'a, K: ElementKernel<S::Item>, S: Source> {
+    kernel: &'a Bound<K, S>,
+    pool: &'a Pool,
+    /// The space of the kernel's pipe, which was made without an error.
+    space: Space,
+    out: Vec<K::Output>,
+}
+
+impl<K: ElementKernel<S::Item>, S: Source> Output for Collected<'_, K, S> {
+    fn append(&mut self, bytes: &[u8]) {
+        extend(&mut self.out, bytes);
+    }
+
+    fn ranged(&self) -> bool {
+        true
+    }
+
+    fn twin(&mut self, from: u64, to: u64) {
+        // Whoever runs the first part makes room for all.
+        self.out.reserve_exact((self.space.len() as usize).saturating_sub(self.out.len()));
+        // SAFETY: `pipe` succeeded with this space (see the field).
+        unsafe { fill(self.kernel, self.pool, self.space, (from, to.min(self.space.len())), &mut self.out) };
+    }
+
+    fn clear(&mut self) {
+        self.out.clear();
+    }
+}
+
+/// Appends the elements `from..to` of a kernel to `out`, computed on the pool.
+///
+/// # Safety
+/// `kernel.pipe()` succeeded with this `space`, and `to` is at most its length.
+unsafe fn fill<K, S>(kernel: &Bound<K, S>, pool: &Pool, space: Space, (from, to): (u64, u64), out: &mut Vec<K::Output>)
+where
+    S: Source,
+    K: ElementKernel<S::Item>,
+{
+    let len = to.saturating_sub(from) as usize;
+    out.reserve_exact(len);
+    let before = out.len();
+    let spare = Spare(out.spare_capacity_mut().as_mut_ptr());
+    pool.for_each_chunk(len, GRAIN, |start, end| {
+        // SAFETY: chunks are disjoint ranges below `len`, and `out` has room for `len` elements more.
+        let chunk = unsafe { std::slice::from_raw_parts_mut(spare.at(start), end - start) };
+        // SAFETY: passed on to the caller; `from + end` is at most `to`.
+        unsafe { kernel.fill(space, from as u32 + start as u32, chunk) };
+    });
+    // SAFETY: every chunk was written; a panic in a kernel does not come here (scalars need no drop).
+    unsafe { out.set_len(before + len) };
 }
 
 /// A pointer into a `Vec`'s spare room that tasks share.

@@ -22,6 +22,7 @@
 // Lets the macros' `::veda::…` paths resolve inside this crate, whose math is written as kernels too.
 extern crate self as veda;
 
+pub mod array;
 pub mod calibrate;
 pub mod config;
 #[cfg(feature = "gpu")]
@@ -29,10 +30,12 @@ pub mod device;
 pub mod error;
 pub mod executor;
 pub mod gpu;
+pub mod graph;
 mod index;
 pub mod iter;
 pub mod kernel;
 pub mod math;
+mod page;
 pub mod planner;
 pub mod prelude;
 pub mod range;
@@ -43,11 +46,13 @@ pub mod telemetry;
 pub mod testing;
 pub mod vec;
 
-pub use config::{Config, ConfigBuilder, DeviceChoice};
+pub use array::Array;
+pub use config::{Config, ConfigBuilder, DeviceChoice, Learning};
 pub use error::{Error, Result};
 pub use executor::{
     JoinHandle, Pool, Scope, ScopeError, current_num_threads, current_thread_index, join, scope, spawn, try_scope,
 };
+pub use graph::{Graph, Var};
 pub use index::{Index, IntoSpace, Space};
 pub use planner::Explanation;
 pub use runtime::global::GlobalMetrics;
@@ -58,7 +63,7 @@ pub use veda_kernels_macros::{kernel, kernel_fn};
 pub mod __private {
     //! What the macros expand to. Not public API.
     pub use crate::index::Index;
-    pub use crate::kernel::arg::{Arg, Bind, BindSlice, Position, Whole};
+    pub use crate::kernel::arg::{Arg, Bind, BindSlice, Position};
     pub use crate::kernel::bound::Bound;
     pub use crate::kernel::chunk::Chunk;
     pub use crate::kernel::desc::{ElementKernel, Kernel, KernelDesc};

@@ -54,9 +54,10 @@ fn saving_replaces_the_file_and_leaves_nothing_else() {
             assert!(seen == first || seen == second);
         }
     });
-    let left: Vec<_> =
+    let mut left: Vec<_> =
         fs::read_dir(directory.path()).expect("readable").map(|e| e.expect("entry").file_name()).collect();
-    assert_eq!(left, ["profile.json"]);
+    left.sort();
+    assert_eq!(left, [".profile.json.lock", "profile.json"]);
 }
 
 #[test]

@@ -233,7 +233,7 @@ fn on(item: &ItemFn, header: &Header, params: &[Expanded], private: &TokenStream
                 let ty = self::name(*ty);
                 generics.push(quote!(#source: #private::BindSlice<'veda, #ty>));
                 inputs.push(quote!(#arg: #source));
-                types.push(quote!(#private::Whole<'veda, #ty>));
+                types.push(quote!(<#source as #private::BindSlice<'veda, #ty>>::Source));
                 values.push(quote!(<#source as #private::BindSlice<'veda, #ty>>::bind(#arg)));
             }
             Shape::Index => {

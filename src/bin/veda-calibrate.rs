@@ -1,9 +1,17 @@
 //! Measures this machine for veda's planner; shows, checks and draws what was measured.
 
+#[path = "veda-calibrate/bar.rs"]
+mod bar;
 #[path = "veda-calibrate/check.rs"]
 mod check;
+#[path = "veda-calibrate/compare.rs"]
+mod compare;
 #[path = "veda-calibrate/devices.rs"]
 mod devices;
+#[path = "veda-calibrate/drift.rs"]
+mod drift;
+#[path = "veda-calibrate/graph.rs"]
+mod graph;
 #[path = "veda-calibrate/report.rs"]
 mod report;
 #[path = "veda-calibrate/run.rs"]
@@ -55,6 +63,46 @@ enum Command {
     Check {
         /// The profile [default: the user's profile]
         file: Option<PathBuf>,
+        /// Plan a graph of 12 stages, run it, and compare the plan with the clock
+        #[arg(long)]
+        graph: bool,
+        /// Size of the graph's picture
+        #[arg(long, value_names = ["WIDTH", "HEIGHT"], num_args = 2, default_values_t = [4000, 3000],
+            value_parser = clap::value_parser!(u32).range(8..=16384), requires = "graph")]
+        size: Vec<u32>,
+        /// Let the plan use software adapters too (they run on the CPU: for tests)
+        #[arg(long, requires = "graph")]
+        software: bool,
+        /// Draw the plan beside the fastest run as one HTML file
+        #[arg(long, value_name = "FILE", requires = "graph")]
+        page: Option<PathBuf>,
+    },
+    /// Measure a few sizes of everything again and say what moved since (exit status 3 where something did)
+    #[command(
+        long_about = "Measures a few sizes of everything again, in under 4 seconds, and compares with the profile.\n\n\
+        A number has drifted when it moved by more than 15 % beyond what the scatter of its samples explains (0.15 for \
+        shares). The result is saved beside the profile for `report`.\n\n\
+        Exit status: 0 nothing drifted, 1 error, 2 wrong command line, 3 something drifted."
+    )]
+    Drift {
+        /// The profile [default: the user's profile]
+        file: Option<PathBuf>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        /// List every number, not only what drifted
+        #[arg(long)]
+        all: bool,
+    },
+    /// Two profiles side by side: numbers, curves, crossovers, decisions
+    Compare {
+        /// One profile
+        a: PathBuf,
+        /// The other
+        b: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Draw a profile as one HTML file
     Report {
@@ -69,15 +117,24 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    let success = |()| ExitCode::SUCCESS;
     let done = match Cli::parse().command {
-        Command::Run { quick, output, no_gpu, software } => run::run(quick, output, no_gpu, software),
-        Command::Show { file } => path(file).and_then(|p| show::show(&load(&p)?, &p)),
-        Command::Check { file } => path(file).and_then(|p| check::check(&load(&p)?, &p)),
-        Command::Report { file, output } => path(file).and_then(|p| report::report(&load(&p)?, &output)),
-        Command::Devices => devices::devices(),
+        Command::Run { quick, output, no_gpu, software } => run::run(quick, output, no_gpu, software).map(success),
+        Command::Show { file } => path(file).and_then(|p| show::show(&load(&p)?, &p)).map(success),
+        Command::Check { file, graph: false, .. } => path(file).and_then(|p| check::check(&load(&p)?, &p)).map(success),
+        Command::Check { file, size, software, page, .. } => {
+            let options = graph::Options { width: size[0], height: size[1], software, page };
+            path(file).and_then(|p| graph::check(&load(&p)?, &p, &options)).map(success)
+        }
+        Command::Drift { file, json, all } => path(file).and_then(|p| drift::drift(&load(&p)?, &p, json, all)),
+        Command::Compare { a, b, json } => load(&a).and_then(|a| compare::compare(&a, &load(&b)?, json)).map(success),
+        Command::Report { file, output } => {
+            path(file).and_then(|p| report::report(&load(&p)?, &p, &output)).map(success)
+        }
+        Command::Devices => devices::devices().map(success),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         // The reader of a pipe that closed has seen enough.
         Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
@@ -100,6 +157,21 @@ fn path(named: Option<PathBuf>) -> Result<PathBuf> {
 
 fn load(path: &Path) -> Result<Profile> {
     Profile::load(path).map_err(|e| e.at(path))
+}
+
+/// Refuses a profile of another machine: what is measured here says nothing about it.
+fn of_this_machine(profile: &Profile, path: &Path) -> Result<()> {
+    profile.matches(&veda::calibrate::key_like(profile)).map_err(|mismatch| Error::Profile {
+        path: path.to_owned(),
+        reason: format!("is of another machine: {mismatch}"),
+    })
+}
+
+/// Prints a value as JSON.
+fn print_json(value: &impl serde::Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|e| Error::Io { path: "standard output".into(), source: e.into() })?;
+    print(&(text + "\n"))
 }
 
 /// Prints to standard output; a closed pipe is an error rather than a panic.

@@ -47,6 +47,17 @@ fn gather(@builtin(global_invocation_id) id: vec3<u32>) {
     target_[i] = sum;
 }
 
+// A stream with `trips` rounds of arithmetic between load and store. With a small `mask` the loads stay in the caches and
+// (nearly) nothing is stored: thousands of invocations that write the same lines would be slower than a stream.
+@compute @workgroup_size(256)
+fn mixed(@builtin(global_invocation_id) id: vec3<u32>) {
+    let i = element(id);
+    if (i >= params.n) { return; }
+    var x = source[i & params.mask]; var y = params.three;
+    for (var t = 0u; t < params.trips; t++) { x = x + y; y = y ^ x; x = x * 5u; y = y + x; }
+    if (params.mask >= params.n - 1u || (x ^ y) == params.pad) { target_[i] = x ^ y; }
+}
+
 fn keep_f(id: vec3<u32>, v: vec4<f32>) { target_[id.x & params.mask] = bitcast<u32>(v.x + v.y + v.z + v.w); }
 fn keep_u(id: vec3<u32>, v: vec4<u32>) { target_[id.x & params.mask] = v.x ^ v.y ^ v.z ^ v.w; }
 

@@ -6,6 +6,7 @@ use std::hint::black_box;
 use std::rc::Rc;
 use std::time::Instant;
 
+use super::cpu_costs::{self, CpuCosts};
 use super::host;
 use super::ops::{self, Chain, OPS, Operation, Step};
 use super::plan::{Plan, Probes, timed};
@@ -25,6 +26,7 @@ pub(super) struct CpuProbes {
     ops: Vec<(usize, usize)>,
     compute_one: usize,
     compute_all: usize,
+    costs: CpuCosts,
 }
 
 /// Reads one array, writes another.
@@ -117,7 +119,8 @@ fn reps(bytes: u64) -> usize {
 /// Adds the CPU's probes.
 pub(super) fn probes<'a>(pool: &'a Pool, plan: &Plan, probes: &mut Probes<'a>) -> CpuProbes {
     let threads = pool.num_threads();
-    let sizes: Vec<u64> = (14..64).map(|e| 1u64 << e).take_while(|&b| b <= plan.largest).collect();
+    let sizes: Vec<u64> =
+        (14..64).step_by(plan.cpu_step).map(|e| 1u64 << e).take_while(|&b| b <= plan.largest).collect();
     // Half of the bytes are read, half are written; 4 bytes each.
     let most = (plan.largest / 8) as usize;
     let buffers = Rc::new(RefCell::new((vec![1.0f32; most], vec![0.0f32; most])));
@@ -151,7 +154,7 @@ pub(super) fn probes<'a>(pool: &'a Pool, plan: &Plan, probes: &mut Probes<'a>) -
         stream.push((bytes, all));
     }
     let mut gather = Vec::new();
-    for &bytes in sizes.iter().step_by(2).filter(|&&b| b <= plan.largest / 2) {
+    for &bytes in sizes.iter().step_by(if plan.cpu_step == 1 { 2 } else { 1 }).filter(|&&b| b <= plan.largest / 2) {
         let n = (bytes / 4) as usize;
         let b = Rc::clone(&buffers);
         let id = probes.add(move || {
@@ -175,7 +178,8 @@ pub(super) fn probes<'a>(pool: &'a Pool, plan: &Plan, probes: &mut Probes<'a>) -
             micros(start)
         }))
     });
-    CpuProbes { fork, stream_one, stream, gather, ops, compute_one, compute_all }
+    let costs = cpu_costs::probes(pool, probes);
+    CpuProbes { fork, stream_one, stream, gather, ops, compute_one, compute_all, costs }
 }
 
 fn add_op(probes: &mut Probes<'_>, run: fn(&mut [u32])) -> usize {
@@ -198,13 +202,13 @@ pub(super) fn device(p: &CpuProbes, found: &[Summary], host: &Host) -> DevicePro
     // Workers of one pool cannot be faster together than alone; above 1 is a clock that rose in between.
     let efficiency = (one.min / all.min).clamp(0.05, 1.0);
     let efficiency = Scalar { v: efficiency, lo: (one.min / all.p90).min(efficiency), hi: 1.0, n: all.n };
+    let mut scalars = cpu_costs::scalars(&p.costs, found, found[p.fork].min);
+    scalars.insert(keys::FORK_JOIN_US.to_owned(), scalar(&found[p.fork]));
+    scalars.insert(keys::PARALLEL_EFFICIENCY.to_owned(), efficiency);
     DeviceProfile {
         adapter: host::cpu_adapter(host),
         limits: BTreeMap::new(),
-        scalars: BTreeMap::from([
-            (keys::FORK_JOIN_US.to_owned(), scalar(&found[p.fork])),
-            (keys::PARALLEL_EFFICIENCY.to_owned(), efficiency),
-        ]),
+        scalars,
         curves: BTreeMap::from([
             (keys::STREAM_ONE.to_owned(), curve(&p.stream_one)),
             (keys::STREAM.to_owned(), curve(&p.stream)),

@@ -9,6 +9,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::gpu_copies::{self, Copies, CopyProbes};
+use super::gpu_costs::{self, GpuCosts, Mix};
 use super::host;
 use super::plan::{Plan, Probes};
 use super::stats::{Summary, bounded_slope, knot, scalar, slope};
@@ -18,13 +20,15 @@ use crate::planner::work::OpCounts;
 use crate::{Error, Result};
 
 const WGSL: &str = include_str!("calibrate.wgsl");
-const FIRST_OP: usize = 4;
+/// The entry of [`gpu_costs`](super::gpu_costs), then the operations.
+pub(super) const MIXED: usize = 4;
+const FIRST_OP: usize = 5;
 /// Elementary operations that one loop trip of each `op_*` entry does per invocation.
 const OPS_PER_TRIP: [f64; 11] = [16.0, 16.0, 16.0, 16.0, 16.0, 8.0, 16.0, 16.0, 4.0, 2.0, 4.0];
 /// Dispatches by which `many` differs from one.
-const EXTRA_PASSES: usize = 16;
+pub(super) const EXTRA_PASSES: usize = 16;
 /// A software adapter runs at most 65 535 loop iterations per invocation, and stops there silently.
-const MOST_TRIPS: u32 = 32_768;
+pub(super) const MOST_TRIPS: u32 = 32_768;
 
 /// Adapters that a calibration measures: the hardware, and software ones where asked for.
 pub fn adapters(software: bool) -> Vec<DeviceInfo> {
@@ -33,13 +37,17 @@ pub fn adapters(software: bool) -> Vec<DeviceInfo> {
 
 /// An open device with its shader.
 pub(super) struct Bench {
-    device: Arc<Device>,
-    shader: Arc<Shader>,
+    pub(super) device: Arc<Device>,
+    pub(super) shader: Arc<Shader>,
     /// Microseconds of each pipeline build.
     compile: Vec<f64>,
     groups: u32,
     trips: [u32; 11],
     largest: u64,
+    /// Of what the device does in its own memory.
+    pub(super) largest_device: u64,
+    mix: Mix,
+    copies: Option<Copies>,
 }
 
 /// Numbers of a GPU's probes.
@@ -47,7 +55,8 @@ pub(super) struct GpuProbes {
     /// A job without dispatches.
     empty: usize,
     round_trip: usize,
-    passes: [usize; 2],
+    costs: GpuCosts,
+    copies: Option<CopyProbes>,
     upload: Vec<Transfer>,
     download: Vec<Transfer>,
     /// Per knot: one pass, and 1 + `extra`.
@@ -71,11 +80,11 @@ struct Passes {
     extra: f64,
 }
 
-fn failed(device: &str, error: &crate::device::DeviceError) -> Error {
+pub(super) fn failed(device: &str, error: &crate::device::DeviceError) -> Error {
     Error::Device { device: device.to_owned(), reason: error.to_string() }
 }
 
-fn params(n: u32, trips: u32, mask: u32, row: u32) -> [u8; 32] {
+pub(super) fn params(n: u32, trips: u32, mask: u32, row: u32) -> [u8; 32] {
     let words = [n, trips, mask, row, 1.0f32.to_bits(), 2.0f32.to_bits(), 3, 0];
     let mut bytes = [0; 32];
     for (to, word) in bytes.chunks_exact_mut(4).zip(words) {
@@ -84,7 +93,7 @@ fn params(n: u32, trips: u32, mask: u32, row: u32) -> [u8; 32] {
     bytes
 }
 
-fn micros(ns: u64) -> f64 {
+pub(super) fn micros(ns: u64) -> f64 {
     ns as f64 / 1000.0
 }
 
@@ -96,7 +105,7 @@ impl Bench {
     pub(super) fn open(info: &DeviceInfo, plan: &Plan) -> Result<Self> {
         let fail = |e| failed(&info.name, &e);
         let device = Device::open(info.index).map_err(fail)?;
-        let mut entries: Vec<String> = ["idle", "stream", "reduce", "gather"].map(str::to_owned).into();
+        let mut entries: Vec<String> = ["idle", "stream", "reduce", "gather", "mixed"].map(str::to_owned).into();
         entries.extend(OpCounts::NAMES.map(|name| format!("op_{name}")));
         let slots = vec![Slot::Uniform, Slot::ReadWrite, Slot::ReadWrite];
         let shader = Shader::new("calibrate", u64::from_le_bytes(*b"calibrat"), WGSL, slots.clone(), entries);
@@ -107,7 +116,9 @@ impl Bench {
         let cap = if software { plan.largest_software } else { plan.largest };
         // The opened device knows the budget in force. One knot is the least that a curve can have.
         let budget = device.info().memory_budget;
-        let largest = cap.min(info.limits.max_binding_bytes / 2).min(budget / 8).max(4096);
+        let fits = |cap: u64| cap.min(info.limits.max_binding_bytes / 2).min(budget / 8).max(4096);
+        let largest = fits(cap);
+        let largest_device = if software { largest } else { fits(plan.largest_device) };
         let mut bench = Self {
             device,
             shader,
@@ -115,6 +126,9 @@ impl Bench {
             groups: if software { 64 } else { 4096 },
             trips: [256; 11],
             largest,
+            largest_device,
+            mix: Mix::default(),
+            copies: None,
         };
         bench.run(&[], 4, 4, params(1, 1, 0, 64), Read::No)?;
         bench.compile_times(&slots)?;
@@ -127,10 +141,14 @@ impl Bench {
             }
             bench.trips[op] = trips.min(MOST_TRIPS);
         }
+        bench.mix = bench.balance(if software { 300.0 } else { 600.0 })?;
+        // Adds: the class that needs nothing but the arithmetic units.
+        let long = Pass { entry: FIRST_OP, groups: [bench.groups, 1, 1] };
+        bench.copies = Some(Copies::new(&bench, largest, (long, params(1024, bench.trips[0], 1023, 64)))?);
         Ok(bench)
     }
 
-    fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         &self.device.info().name
     }
 
@@ -157,7 +175,7 @@ impl Bench {
         Ok(())
     }
 
-    fn run(&self, passes: &[Pass], a: u64, b: u64, params: [u8; 32], read: Read) -> Result<Timing> {
+    pub(super) fn run(&self, passes: &[Pass], a: u64, b: u64, params: [u8; 32], read: Read) -> Result<Timing> {
         let bindings = [Binding::Uniform(&params), scratch(a, Read::No), scratch(b, read)];
         let job = Job { shader: &self.shader, bindings: &bindings, passes, predicted_ns: 0 };
         self.device.run(&job, &mut |_, _| {}).map_err(|e| failed(self.name(), &e))
@@ -202,12 +220,12 @@ impl Bench {
         };
         let empty = probes.add(move || Ok(micros(self.run(&[], 4, 4, params(1, 1, 0, 64), Read::No)?.execute_ns)));
         let round_trip = probes.add(idle(1));
-        let passes = [1, 1 + EXTRA_PASSES * 2].map(|count| {
-            let passes = vec![Pass { entry: 0, groups: [1, 1, 1] }; count];
-            probes.add(move || Ok(micros(self.run(&passes, 4, 4, params(1, 1, 0, 64), Read::No)?.execute_ns)))
-        });
+        let costs = self.cost_probes(&self.mix, probes);
+        let copies = self.copies.as_ref().map(|copies| copies.probes(self, probes));
         let sizes: Vec<u64> =
             (12..64).step_by(plan.gpu_step).map(|e| 1u64 << e).take_while(|&b| b <= self.largest).collect();
+        let inside: Vec<u64> =
+            (12..64).step_by(plan.gpu_step).map(|e| 1u64 << e).take_while(|&b| b <= self.largest_device).collect();
         let host = Arc::new(vec![1u8; self.largest as usize]);
         let mut upload = Vec::new();
         let mut download = Vec::new();
@@ -234,7 +252,7 @@ impl Bench {
         }
         let mut curve = |entry: usize, per_group: u32, element_bytes: u64, out: fn(u64) -> u64| -> Vec<Passes> {
             let mut knots = Vec::new();
-            for &bytes in &sizes {
+            for &bytes in &inside {
                 let n = (bytes / element_bytes) as u32;
                 let extra = if bytes > 1 << 20 { 2 } else { EXTRA_PASSES };
                 let out = out(u64::from(n));
@@ -254,12 +272,15 @@ impl Bench {
                 (probes.add(move || self.op(op, trips / 4)), probes.add(move || self.op(op, trips)))
             })
             .collect();
-        GpuProbes { empty, round_trip, passes, upload, download, stream, reduce, gather, ops }
+        GpuProbes { empty, round_trip, costs, copies, upload, download, stream, reduce, gather, ops }
     }
 
     /// This device's part of the profile.
     pub(super) fn device(&self, p: &GpuProbes, found: &[Summary]) -> DeviceProfile {
-        let marginal = slope(&found[p.passes[0]], 0.0, &found[p.passes[1]], 2.0 * EXTRA_PASSES as f64);
+        let costs = gpu_costs::scalars(&p.costs, found);
+        let dispatch = costs.get(keys::MARGINAL_US).copied().unwrap_or(Scalar { v: 0.0, lo: 0.0, hi: 0.0, n: 0 });
+        let copies = p.copies.as_ref().map(|copies| gpu_copies::scalars(copies, found, &dispatch)).unwrap_or_default();
+        let marginal = dispatch.v;
         let empty = found[p.empty].min;
         let transfer = |curve: &[Transfer]| -> Vec<Knot> {
             let one = |t: &Transfer| {
@@ -286,9 +307,10 @@ impl Bench {
         };
         let stream = passes(&p.stream);
         let fill = stream.first().map_or(1.0, |k| k.min_us);
-        let n = found[p.passes[1]].n;
-        let noise = found[p.passes[1]].p90 / found[p.passes[1]].min;
-        let around = |v: f64| Scalar { v, lo: v / noise, hi: v * noise, n };
+        let first = found[p.stream.first().map_or(p.empty, |k| k.many)];
+        let noise = first.p90 / first.min;
+        // Between what is left of the difference and the whole dispatch.
+        let fill = Scalar { v: fill, lo: fill / noise, hi: (fill + dispatch.hi) * noise, n: first.n };
         let built = &self.compile;
         let (first, last) = (built[0], built[built.len() - 1]);
         let compile = Scalar { v: built[built.len() / 2], lo: first, hi: last, n: built.len() as u32 };
@@ -309,20 +331,23 @@ impl Bench {
                 ("max_binding_bytes".to_owned(), info.limits.max_binding_bytes),
                 ("max_buffer_bytes".to_owned(), info.limits.max_buffer_bytes),
                 ("max_workgroups_per_dim".to_owned(), u64::from(info.limits.max_workgroups_per_dim)),
-                ("memory_budget".to_owned(), info.memory_budget),
+                (keys::MEMORY_BYTES.to_owned(), info.memory_budget),
                 ("unified_memory".to_owned(), u64::from(info.unified_memory)),
             ]),
-            scalars: BTreeMap::from([
-                (keys::ROUND_TRIP_US.to_owned(), scalar(&found[p.round_trip])),
-                (keys::MARGINAL_US.to_owned(), around(marginal)),
-                (keys::FILL_US.to_owned(), around(fill)),
-                (keys::COMPILE_US.to_owned(), compile),
-            ]),
+            scalars: costs
+                .into_iter()
+                .chain(copies)
+                .chain([
+                    (keys::ROUND_TRIP_US.to_owned(), scalar(&found[p.round_trip])),
+                    (keys::FILL_US.to_owned(), fill),
+                    (keys::COMPILE_US.to_owned(), compile),
+                ])
+                .collect(),
             curves: BTreeMap::from([
                 (keys::UPLOAD.to_owned(), transfer(&p.upload)),
                 (keys::DOWNLOAD.to_owned(), transfer(&p.download)),
                 (keys::STREAM.to_owned(), stream),
-                ("reduce".to_owned(), passes(&p.reduce)),
+                (keys::REDUCE.to_owned(), passes(&p.reduce)),
                 (keys::GATHER.to_owned(), passes(&p.gather)),
             ]),
             op_rates,
@@ -330,6 +355,6 @@ impl Bench {
     }
 }
 
-fn scratch(bytes: u64, read: Read) -> Binding<'static> {
+pub(super) fn scratch(bytes: u64, read: Read) -> Binding<'static> {
     Binding::Output { bytes, read, zero: false }
 }

@@ -11,14 +11,24 @@
 //! ```
 
 pub mod check;
+pub mod compare;
 mod cpu;
+mod cpu_costs;
+pub mod drift;
 pub mod examples;
+pub mod fit;
 #[cfg(feature = "gpu")]
 mod gpu;
+#[cfg(feature = "gpu")]
+mod gpu_copies;
+#[cfg(feature = "gpu")]
+mod gpu_costs;
 pub mod host;
+pub mod names;
 mod ops;
 mod plan;
 pub mod report;
+pub mod sample_graph;
 pub mod stats;
 
 #[cfg(feature = "gpu")]
@@ -100,25 +110,29 @@ pub struct Progress<'a> {
 /// When the pool cannot be started.
 pub fn calibrate(options: &Options, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Profile> {
     let plan = if options.quick { Plan::QUICK } else { Plan::FULL };
+    calibrate_by(&plan, options, progress)
+}
+
+fn calibrate_by(plan: &Plan, options: &Options, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Profile> {
     let pool = Pool::new(&PoolConfig::with_threads(options.threads))?;
     let host = host::host(pool.num_threads());
     #[cfg(feature = "gpu")]
     let (measured, notes) = {
-        let (mut gpus, mut notes) = open(options, &plan, progress);
-        match measure(&pool, &plan, &host, &gpus, progress) {
+        let (mut gpus, mut notes) = open(options, plan, progress);
+        match measure(&pool, plan, &host, &gpus, progress) {
             // Only GPUs fail: the second round, without them, cannot.
             Err(error) if gpus.iter().any(|g| g.bench.is_some()) => {
                 notes.push(format!("GPUs not measured: {error}"));
                 for gpu in &mut gpus {
                     gpu.bench = None;
                 }
-                (measure(&pool, &plan, &host, &gpus, progress)?, notes)
+                (measure(&pool, plan, &host, &gpus, progress)?, notes)
             }
             measured => (measured?, notes),
         }
     };
     #[cfg(not(feature = "gpu"))]
-    let (measured, notes) = (measure(&pool, &plan, &host, progress)?, Vec::<String>::new());
+    let (measured, notes) = (measure(&pool, plan, &host, progress)?, Vec::<String>::new());
     Ok(Profile {
         schema: SCHEMA.to_owned(),
         created: host::now(),
@@ -214,7 +228,7 @@ mod tests {
     #[test]
     fn shaders_are_valid_and_have_every_entry() {
         let ops = OpCounts::NAMES.map(|name| format!("op_{name}"));
-        let primitives = ["idle", "stream", "reduce", "gather"].map(str::to_owned);
+        let primitives = ["idle", "stream", "reduce", "gather", "mixed"].map(str::to_owned);
         let examples = EXAMPLES.map(|e| e.name.to_owned());
         let files = [
             (include_str!("calibrate.wgsl"), primitives.into_iter().chain(ops).collect::<Vec<_>>()),

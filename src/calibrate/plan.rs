@@ -17,6 +17,10 @@ pub struct Plan {
     pub largest: u64,
     /// The same on software adapters, which move 10 to 20 times less.
     pub largest_software: u64,
+    /// Largest curve size in bytes of what a hardware GPU does in its own memory: beyond its caches (50 MB and more).
+    pub largest_device: u64,
+    /// Every how many doublings a CPU curve has a knot.
+    pub cpu_step: usize,
     /// Every how many doublings a GPU curve has a knot.
     pub gpu_step: usize,
     /// Most samples of one probe and epoch.
@@ -30,16 +34,31 @@ impl Plan {
         sampling: Duration::from_secs(18),
         largest: 64 << 20,
         largest_software: 32 << 20,
+        largest_device: 256 << 20,
+        cpu_step: 1,
         gpu_step: 2,
         samples: 200,
     };
     /// Under 5 seconds in total.
     pub const QUICK: Self = Self {
         epochs: 3,
-        sampling: Duration::from_millis(2600),
+        sampling: Duration::from_millis(2300),
         largest: 64 << 20,
         largest_software: 8 << 20,
+        largest_device: 64 << 20,
+        cpu_step: 1,
         gpu_step: 2,
+        samples: 60,
+    };
+    /// A second look: fewer sizes, the same probes. Under 4 seconds in total.
+    pub const DRIFT: Self = Self {
+        epochs: 3,
+        sampling: Duration::from_secs(2),
+        largest: 16 << 20,
+        largest_software: 4 << 20,
+        largest_device: 64 << 20,
+        cpu_step: 2,
+        gpu_step: 4,
         samples: 60,
     };
 }

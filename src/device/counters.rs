@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 pub struct DeviceCounters {
     /// Jobs that finished with their results read.
     pub jobs: u64,
-    /// Submissions to the driver; below `jobs` where jobs were batched.
+    /// Command lists that were handed over ([`Device::submit`](super::Device::submit)).
+    pub lists: u64,
+    /// Submissions to the driver; below `jobs` + `lists` where they were batched.
     pub batches: u64,
     /// Bytes that callers copied towards the device.
     pub bytes_up: u64,
@@ -20,6 +22,8 @@ pub struct DeviceCounters {
     pub pool_misses: u64,
     /// Bytes of all buffers that exist now, free or in use.
     pub pool_bytes: u64,
+    /// The part of them that callers hold: [`DeviceBuffer`](super::DeviceBuffer)s, and downloads that were not read.
+    pub held_bytes: u64,
     /// Shaders compiled, failures included.
     pub compiles: u64,
     /// Nanoseconds spent compiling.
@@ -34,6 +38,7 @@ pub struct DeviceCounters {
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     pub jobs: AtomicU64,
+    pub lists: AtomicU64,
     pub batches: AtomicU64,
     pub bytes_up: AtomicU64,
     pub bytes_down: AtomicU64,
@@ -45,15 +50,17 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    pub(super) fn snapshot(&self, pool_bytes: u64, lost: bool) -> DeviceCounters {
+    pub(super) fn snapshot(&self, pool_bytes: u64, held_bytes: u64, lost: bool) -> DeviceCounters {
         DeviceCounters {
             jobs: self.jobs.load(Relaxed),
+            lists: self.lists.load(Relaxed),
             batches: self.batches.load(Relaxed),
             bytes_up: self.bytes_up.load(Relaxed),
             bytes_down: self.bytes_down.load(Relaxed),
             pool_hits: self.pool_hits.load(Relaxed),
             pool_misses: self.pool_misses.load(Relaxed),
             pool_bytes,
+            held_bytes,
             compiles: self.compiles.load(Relaxed),
             compile_ns: self.compile_ns.load(Relaxed),
             uncaptured_errors: self.uncaptured_errors.load(Relaxed),

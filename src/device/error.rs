@@ -12,12 +12,15 @@ pub enum DeviceError {
         /// The driver's words.
         reason: String,
     },
-    /// The job alone needs more memory than veda may use on this device.
-    #[error("the job needs {needed} bytes on the device, the budget is {budget}; split it, or raise VEDA_GPU_MEMORY")]
+    /// The job or allocation needs more memory than veda may use on this device beside what callers hold there.
+    #[error(
+        "{needed} bytes are needed on the device, the budget leaves {budget}; split the work, drop device buffers, or \
+         raise VEDA_GPU_MEMORY"
+    )]
     OutOfBudget {
         /// Bytes that all buffers of the job take, staging included.
         needed: u64,
-        /// The budget in bytes.
+        /// The budget in bytes, less what is held: device buffers and downloads that were not read.
         budget: u64,
     },
     /// The driver refused memory although the budget allowed it; free buffers were given back before the last attempt.
@@ -44,10 +47,10 @@ pub enum DeviceError {
         /// The validator's words.
         reason: String,
     },
-    /// The job does not fit its shader, or the driver's validation refused it.
-    #[error("a job of shader `{name}` is invalid: {reason}")]
+    /// The job or command does not fit its shader or its buffers, or the driver's validation refused it.
+    #[error("a job of `{name}` is invalid: {reason}")]
     Validation {
-        /// The shader's name.
+        /// The shader's name, or the kind of command.
         name: String,
         /// What does not fit.
         reason: String,

@@ -190,9 +190,17 @@ pub(super) fn check(job: &Job<'_>, info: &DeviceInfo) -> Result<(), DeviceError>
             }
         }
     }
-    for pass in job.passes {
+    check_passes(shader, job.passes, info)
+}
+
+/// Checks dispatches against their shader and the device.
+pub(super) fn check_passes(shader: &Shader, passes: &[Pass], info: &DeviceInfo) -> Result<(), DeviceError> {
+    for pass in passes {
         if pass.entry >= shader.entries.len() {
-            return Err(invalid(format!("entry {} of {}", pass.entry, shader.entries.len())));
+            return Err(DeviceError::Validation {
+                name: shader.name.clone(),
+                reason: format!("entry {} of {}", pass.entry, shader.entries.len()),
+            });
         }
         for groups in pass.groups {
             if groups > info.limits.max_workgroups_per_dim {

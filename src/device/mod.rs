@@ -1,6 +1,7 @@
 //! Executes jobs on a GPU.
 //!
-//! Floor 3: a job is plain data ([`Job`]), and this module knows neither kernels nor plans. See `README.md` beside this
+//! Floor 3: a job is plain data ([`Job`]), and so is a list of [`Command`]s over memory that stays on the device
+//! ([`DeviceBuffer`]). This module knows neither kernels nor plans. See `README.md` beside this
 //! file for the threads, the states of a buffer and what happens when a device is lost.
 //!
 //! ```no_run
@@ -37,17 +38,23 @@
 
 mod adapter;
 pub mod budget;
+mod buffer;
+mod commands;
 mod counters;
 mod error;
 pub(crate) mod exit;
 mod job;
+mod list;
 mod open;
+mod pending;
 mod pipelines;
 mod poll;
 mod pool;
+mod record;
 mod run;
 mod staging;
 mod submit;
+mod ticket;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -55,11 +62,15 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 pub use adapter::{Adapters, Backend, Capabilities, DeviceInfo, DeviceLimits, Kind};
+pub use buffer::DeviceBuffer;
+pub use commands::{BufferBinding, Command};
 pub use counters::DeviceCounters;
 pub use error::DeviceError;
 pub use job::{Binding, Job, Pass, Read, Shader, Slot, Timing};
 pub use open::Options;
+pub use pending::Pending;
 pub use pipelines::PipelineState;
+pub use ticket::Times;
 
 /// What the threads of a device share.
 #[derive(Debug)]
@@ -103,7 +114,7 @@ impl Shared {
 /// Work that was handed to a device and is not done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Queued {
-    /// Calls of [`Device::run`] in progress.
+    /// Calls of [`Device::run`] in progress, and lists of [`Device::submit`] that are not done.
     pub jobs: usize,
     /// The sum of their `predicted_ns`.
     pub estimated_ns: u64,
@@ -111,7 +122,8 @@ pub struct Queued {
 
 /// An open device. Share it by `Arc`; every method may be called from any thread.
 ///
-/// Dropping it ends its three threads and frees its memory; it waits for a shader that is being compiled.
+/// Dropping it ends its three threads and frees its memory, except what [`DeviceBuffer`]s hold; it waits for a shader that
+/// is being compiled and for command lists that were handed over.
 #[derive(Debug)]
 pub struct Device {
     shared: Arc<Shared>,
@@ -122,15 +134,83 @@ impl Device {
     /// Runs a job and hands each output that is to be read to `read`, in the order of the bindings, with its index.
     ///
     /// Blocks the calling thread: for the shader's pipelines where they are not ready (see [`Device::prepare`]), for
-    /// memory that other jobs hold, and for the device. The bytes are mapped memory: copy them, do not compute on them
-    /// twice. A panic in `read` unwinds out of this call and harms nobody else.
+    /// memory that jobs and command lists in progress have, and for the device. The bytes are mapped memory: copy them, do
+    /// not compute on them twice. A panic in `read` unwinds out of this call and harms nobody else. `read` must not call
+    /// `run` or `submit` of this device: that could wait for the memory of its own job.
     ///
     /// # Errors
     /// [`DeviceError::Validation`] and [`DeviceError::TooLarge`] before anything is done, [`DeviceError::Shader`] where
-    /// the shader is rejected, [`DeviceError::OutOfBudget`] where the job alone is too large for the budget,
-    /// [`DeviceError::OutOfMemory`], [`DeviceError::Lost`]. After an error nothing was read, or part of it.
+    /// the shader is rejected, [`DeviceError::OutOfBudget`] where the job is too large for the budget beside what
+    /// [`DeviceBuffer`]s and unread downloads hold, [`DeviceError::OutOfMemory`], [`DeviceError::Lost`]. After an error nothing was read, or part of it.
     pub fn run(&self, job: &Job<'_>, read: &mut dyn FnMut(usize, &[u8])) -> Result<Timing, DeviceError> {
         run::run(&self.shared, job, read)
+    }
+
+    /// Takes memory out of the budget until the last clone of the buffer is dropped. Its contents are unspecified: zeros,
+    /// or earlier data.
+    ///
+    /// Never waits for other work, since its caller may hold memory that the others wait for. Free buffers of the pool
+    /// are given back for it. Costs about a microsecond where the pool has a buffer of the size, else the driver's
+    /// allocation.
+    ///
+    /// # Errors
+    /// [`DeviceError::OutOfBudget`] where it does not fit now, [`DeviceError::TooLarge`] above the largest buffer,
+    /// [`DeviceError::OutOfMemory`], [`DeviceError::Lost`].
+    pub fn allocate(&self, bytes: u64) -> Result<DeviceBuffer, DeviceError> {
+        buffer::allocate(&self.shared, bytes)
+    }
+
+    /// Bytes of the budget that are not in use now.
+    pub fn available(&self) -> u64 {
+        self.shared.pool.available()
+    }
+
+    /// Bytes that [`Device::allocate`] takes out of the budget for a size: its size class, at least 256 bytes and at most
+    /// a quarter more than the size.
+    pub fn footprint(&self, bytes: u64) -> u64 {
+        self.shared.pool.class(bytes)
+    }
+
+    /// Hands over commands. They run in order, after every list that this device was handed before; each sees what the
+    /// earlier ones wrote. `predicted_ns` is what the caller expects them to take, 0 where unknown.
+    ///
+    /// Does not wait for the device, with three exceptions: pipelines that are not ready (see [`Device::prepare`]);
+    /// staging memory, where jobs and lists in progress have it; and lists that upload more than 256 MiB and an eighth
+    /// of the budget, of which an earlier part must be done. Uploads are copied before it returns. A list that uploads
+    /// more than 64 MiB (less in a small budget) is handed over in parts, between which lists of other threads may run.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "gpu")] {
+    /// use veda::device::{Command, Device, DeviceError};
+    ///
+    /// # fn main() -> Result<(), DeviceError> {
+    /// let device = Device::open(0)?;
+    /// let (a, b) = (device.allocate(8)?, device.allocate(8)?);
+    /// let pending = device.submit(
+    ///     &[
+    ///         Command::Upload { data: &[1, 2, 3, 4, 5, 6, 7, 8], to: &a, offset: 0 },
+    ///         Command::Zero { buffer: &b, offset: 0, bytes: 8 },
+    ///         Command::Copy { from: &a, from_offset: 4, to: &b, to_offset: 0, bytes: 4 },
+    ///         Command::Download { from: &b, offset: 0, bytes: 8 },
+    ///     ],
+    ///     0,
+    /// )?;
+    /// // Other work here; the device does not wait.
+    /// let mut bytes = Vec::new();
+    /// pending.wait(&mut |_, data| bytes.extend_from_slice(data))?;
+    /// assert_eq!(bytes, [5, 6, 7, 8, 0, 0, 0, 0]);
+    /// # Ok(())
+    /// # }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`DeviceError::Validation`] and [`DeviceError::TooLarge`] before anything is done; [`DeviceError::Shader`];
+    /// [`DeviceError::OutOfBudget`] where staging does not fit beside what is held, however it is cut;
+    /// [`DeviceError::OutOfMemory`]; [`DeviceError::Lost`]. After the last three the first parts of a list with more
+    /// than one may run. What the driver refuses later is reported by the [`Pending`]; lists behind it run.
+    pub fn submit(&self, commands: &[Command<'_>], predicted_ns: u64) -> Result<Pending, DeviceError> {
+        record::submit(&self.shared, commands, predicted_ns)
     }
 
     /// Starts compiling a shader in the background unless that was done, and says how far it is.
@@ -158,7 +238,8 @@ impl Device {
 
     /// What it has done so far.
     pub fn counters(&self) -> DeviceCounters {
-        self.shared.counters.snapshot(self.shared.pool.live_bytes(), self.is_lost())
+        let pool = &self.shared.pool;
+        self.shared.counters.snapshot(pool.live_bytes(), pool.held_bytes(), self.is_lost())
     }
 
     /// Gives all free buffers back to the driver. Happens by itself after 10 seconds without work.
@@ -185,8 +266,8 @@ impl Device {
 
 impl Drop for Device {
     fn drop(&mut self) {
-        // No job is in progress: each borrows the device. Submissions whose callers gave up after a loss may still run,
-        // and the poll thread waits for them.
+        // No job is in progress: each borrows the device. Command lists may be, and so may submissions whose callers gave
+        // up after a loss: the submit thread empties its line, and the poll thread waits for all.
         self.shared.line.close();
         self.shared.pipelines.close();
         let threads = std::mem::take(self.threads.get_mut().unwrap_or_else(PoisonError::into_inner));

@@ -24,10 +24,16 @@ pub enum PipelineState {
     Failed(DeviceError),
 }
 
+/// Every device takes at least this many dynamic offsets.
+pub(super) const MAX_DYNAMIC: usize = 8;
+
 /// A shader's pipelines, one per entry.
 #[derive(Debug)]
 pub(super) struct Compiled {
     pub layout: wgpu::BindGroupLayout,
+    /// How many offsets its bind group takes: one per uniform, so that dispatches with different uniforms share a bind
+    /// group; none where there are more than [`MAX_DYNAMIC`].
+    pub dynamic: usize,
     pub pipelines: Vec<wgpu::ComputePipeline>,
     ns: u64,
 }
@@ -169,7 +175,10 @@ fn compile(shader: &Shader, shared: &Shared, start: Instant) -> Result<Compiled,
         return Err(rejected(error));
     }
     let (compiled, error) = scoped(device, || {
-        let entries: Vec<_> = shader.slots.iter().zip(0..).map(|(slot, binding)| slot_entry(*slot, binding)).collect();
+        let uniforms = shader.slots.iter().filter(|&&slot| slot == Slot::Uniform).count();
+        let dynamic = if uniforms <= MAX_DYNAMIC { uniforms } else { 0 };
+        let entries: Vec<_> =
+            shader.slots.iter().zip(0..).map(|(slot, binding)| slot_entry(*slot, binding, dynamic > 0)).collect();
         let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
             label: Some(&shader.name),
             entries: &entries,
@@ -189,7 +198,7 @@ fn compile(shader: &Shader, shared: &Shared, start: Instant) -> Result<Compiled,
                 cache: None,
             })
         });
-        Compiled { pipelines: pipelines.collect(), layout, ns: nanos(start.elapsed()) }
+        Compiled { pipelines: pipelines.collect(), layout, dynamic, ns: nanos(start.elapsed()) }
     });
     match error {
         Some(error) => Err(rejected(error)),
@@ -197,7 +206,7 @@ fn compile(shader: &Shader, shared: &Shared, start: Instant) -> Result<Compiled,
     }
 }
 
-fn slot_entry(slot: Slot, binding: u32) -> wgpu::BindGroupLayoutEntry {
+fn slot_entry(slot: Slot, binding: u32, dynamic: bool) -> wgpu::BindGroupLayoutEntry {
     let ty = match slot {
         Slot::Uniform => wgpu::BufferBindingType::Uniform,
         Slot::Read => wgpu::BufferBindingType::Storage { read_only: true },
@@ -206,7 +215,11 @@ fn slot_entry(slot: Slot, binding: u32) -> wgpu::BindGroupLayoutEntry {
     wgpu::BindGroupLayoutEntry {
         binding,
         visibility: wgpu::ShaderStages::COMPUTE,
-        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
+        ty: wgpu::BindingType::Buffer {
+            ty,
+            has_dynamic_offset: dynamic && slot == Slot::Uniform,
+            min_binding_size: None,
+        },
         count: None,
     }
 }

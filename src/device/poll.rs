@@ -9,7 +9,7 @@ use std::sync::mpsc::Receiver;
 
 use super::Shared;
 use super::error::panic_message;
-use super::submit::Ticket;
+use super::ticket::Ticket;
 
 /// A submission on the device.
 #[derive(Debug)]

@@ -4,6 +4,10 @@
 //! driver), a pooled one costs a hash look-up. A job reserves *all* it needs in one step and waits in line while others
 //! hold the memory, so two jobs can never wait for each other's halves.
 //!
+//! Memory in use is of two kinds. What a job or a submitted command list has comes back by itself. What somebody *holds*
+//! (a [`DeviceBuffer`](super::DeviceBuffer), a download that nobody has read) comes back when its holder pleases, so
+//! nobody ever waits for it: a request that does not fit beside it is refused.
+//!
 //! Invariant: free buffers that the host writes are mapped, free buffers that it reads are not. A buffer of a job that
 //! failed is in neither state for sure, so it is dropped, never `destroy()`ed: that would wait for whoever polls.
 
@@ -65,11 +69,22 @@ pub(super) fn size_class(bytes: u64) -> u64 {
 }
 
 /// A buffer out of the pool.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Pooled {
     pub buffer: wgpu::Buffer,
     pub usage: Usage,
-    class: u64,
+    pub class: u64,
+}
+
+/// How long a request waits for memory that others use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// In line, oldest first: a job, which has nothing yet.
+    Line,
+    /// Before the line: its owner may hold memory that those in line cannot do without.
+    Urgent,
+    /// Not at all.
+    Never,
 }
 
 #[derive(Debug, Default)]
@@ -78,6 +93,10 @@ struct State {
     free_bytes: u64,
     /// All buffers that exist, and what leases may still create.
     live_bytes: u64,
+    /// The part of them that comes back only when its holder pleases.
+    held_bytes: u64,
+    /// How many wait before the line.
+    urgent: usize,
     /// Who waits for memory, oldest first: a large job must not starve behind a stream of small ones.
     line: VecDeque<u64>,
     next_ticket: u64,
@@ -146,48 +165,122 @@ impl Pool {
         self.lock().evict(u64::MAX);
     }
 
-    fn class(&self, bytes: u64) -> u64 {
+    /// The size class that is allocated for a size.
+    pub(super) fn class(&self, bytes: u64) -> u64 {
         size_class(bytes).min(self.largest).max(bytes)
     }
 
-    fn reserve(&self, classes: &[(Usage, u64)], promised: u64) -> Result<Vec<Option<Pooled>>, DeviceError> {
-        let needed = classes.iter().fold(promised, |sum, &(_, class)| sum.saturating_add(class));
-        if needed > self.budget {
-            return Err(DeviceError::OutOfBudget { needed, budget: self.budget });
+    /// Bytes that a request may take now without waiting: what is not in use.
+    pub(super) fn available(&self) -> u64 {
+        let state = self.lock();
+        self.budget.saturating_sub(state.live_bytes - state.free_bytes)
+    }
+
+    /// Bytes that a request may hope for: what nobody holds.
+    pub(super) fn beside_held(&self) -> u64 {
+        self.budget.saturating_sub(self.lock().held_bytes)
+    }
+
+    /// Bytes that somebody holds.
+    pub(super) fn held_bytes(&self) -> u64 {
+        self.lock().held_bytes
+    }
+
+    /// What was held comes back by itself from now on.
+    pub(super) fn let_go(&self, bytes: u64) {
+        self.lock().held_bytes -= bytes;
+        self.released.notify_all();
+    }
+
+    /// Takes a buffer back, or drops it where it must not be used again.
+    pub(super) fn give_back(&self, pooled: &Pooled, reuse: bool) {
+        let mut state = self.lock();
+        if reuse {
+            state.put(pooled.clone());
+        } else {
+            state.live_bytes -= pooled.class;
         }
+        drop(state);
+        self.released.notify_all();
+    }
+
+    /// Takes buffers and room for those that are missing, all or nothing. `hold`: it counts as held.
+    fn reserve(
+        &self,
+        classes: &[(Usage, u64)],
+        promised: u64,
+        patience: Patience,
+        hold: bool,
+    ) -> Result<Vec<Option<Pooled>>, DeviceError> {
+        let needed = classes.iter().fold(promised, |sum, &(_, class)| sum.saturating_add(class));
         let mut state = self.lock();
         let mut ticket = None;
-        loop {
-            if state.line.front().is_none_or(|&front| Some(front) == ticket) {
-                let taken: Vec<_> = classes.iter().map(|&(usage, class)| state.take(usage, class)).collect();
-                let missing =
-                    classes.iter().zip(&taken).filter(|(_, taken)| taken.is_none()).map(|(&(_, class), _)| class);
-                let more = missing.sum::<u64>() + promised;
-                let over = (state.live_bytes + more).saturating_sub(self.budget);
-                if over > 0 {
-                    state.evict(over);
-                }
-                if state.live_bytes + more <= self.budget {
-                    state.live_bytes += more;
-                    if ticket.is_some() {
-                        state.line.pop_front();
-                        // The next in line may fit too.
-                        self.released.notify_all();
-                    }
-                    return Ok(taken);
-                }
-                for pooled in taken.into_iter().flatten() {
-                    state.put(pooled);
-                }
+        let mut urgent = false;
+        let result = loop {
+            let room = self.budget.saturating_sub(state.held_bytes);
+            if needed > room {
+                break Err(DeviceError::OutOfBudget { needed, budget: room });
             }
-            if ticket.is_none() {
-                let mine = state.next_ticket;
-                state.next_ticket += 1;
-                state.line.push_back(mine);
-                ticket = Some(mine);
+            let my_turn = match patience {
+                Patience::Line => state.urgent == 0 && state.line.front().is_none_or(|&front| Some(front) == ticket),
+                Patience::Urgent | Patience::Never => true,
+            };
+            if my_turn && let Some(taken) = self.try_take(&mut state, classes, promised) {
+                if hold {
+                    state.held_bytes += needed;
+                }
+                break Ok(taken);
+            }
+            match patience {
+                Patience::Never => {
+                    let free = self.budget.saturating_sub(state.live_bytes - state.free_bytes);
+                    break Err(DeviceError::OutOfBudget { needed, budget: free });
+                }
+                Patience::Urgent if !urgent => {
+                    state.urgent += 1;
+                    urgent = true;
+                }
+                Patience::Line if ticket.is_none() => {
+                    let mine = state.next_ticket;
+                    state.next_ticket += 1;
+                    state.line.push_back(mine);
+                    ticket = Some(mine);
+                }
+                _ => {}
             }
             state = self.released.wait(state).unwrap_or_else(PoisonError::into_inner);
+        };
+        if urgent {
+            state.urgent -= 1;
         }
+        if let Some(mine) = ticket {
+            state.line.retain(|&other| other != mine);
+        }
+        // The next in line may fit too, or not at all any more beside what is held now.
+        let others = state.urgent > 0 || !state.line.is_empty();
+        drop(state);
+        if others {
+            self.released.notify_all();
+        }
+        result
+    }
+
+    fn try_take(&self, state: &mut State, classes: &[(Usage, u64)], promised: u64) -> Option<Vec<Option<Pooled>>> {
+        let taken: Vec<_> = classes.iter().map(|&(usage, class)| state.take(usage, class)).collect();
+        let missing = classes.iter().zip(&taken).filter(|(_, taken)| taken.is_none()).map(|(&(_, class), _)| class);
+        let more = missing.sum::<u64>() + promised;
+        let over = (state.live_bytes + more).saturating_sub(self.budget);
+        if over > 0 {
+            state.evict(over);
+        }
+        if state.live_bytes + more <= self.budget {
+            state.live_bytes += more;
+            return Some(taken);
+        }
+        for pooled in taken.into_iter().flatten() {
+            state.put(pooled);
+        }
+        None
     }
 }
 
@@ -199,6 +292,8 @@ pub(super) struct Lease {
     buffers: Vec<Pooled>,
     /// Reserved, not created.
     promised: u64,
+    /// How much of it counts as held.
+    held: u64,
     finished: bool,
 }
 
@@ -206,6 +301,17 @@ impl Lease {
     /// Takes or creates a buffer for each want, in order, and reserves room for `later`.
     /// Waits while other jobs hold the memory.
     pub(super) fn acquire(shared: &Arc<Shared>, wants: &[(Usage, u64)], later: &[u64]) -> Result<Self, DeviceError> {
+        Self::acquire_with(shared, wants, later, Patience::Line, false)
+    }
+
+    /// The same for those who wait differently, or hold what they get.
+    pub(super) fn acquire_with(
+        shared: &Arc<Shared>,
+        wants: &[(Usage, u64)],
+        later: &[u64],
+        patience: Patience,
+        hold: bool,
+    ) -> Result<Self, DeviceError> {
         let pool = &shared.pool;
         for &(_, bytes) in wants {
             if bytes > pool.largest {
@@ -214,12 +320,14 @@ impl Lease {
         }
         let classes: Vec<_> = wants.iter().map(|&(usage, bytes)| (usage, pool.class(bytes))).collect();
         let promised = later.iter().fold(0u64, |sum, &bytes| sum.saturating_add(pool.class(bytes)));
-        let taken = pool.reserve(&classes, promised)?;
+        let needed = classes.iter().fold(promised, |sum, &(_, class)| sum.saturating_add(class));
+        let taken = pool.reserve(&classes, promised, patience, hold)?;
         let missing: u64 = classes.iter().zip(&taken).filter(|(_, t)| t.is_none()).map(|(&(_, class), _)| class).sum();
         let mut lease = Self {
             shared: Arc::clone(shared),
             buffers: Vec::with_capacity(classes.len() + later.len()),
             promised: promised + missing,
+            held: if hold { needed } else { 0 },
             finished: false,
         };
         let hits = taken.iter().flatten().count();
@@ -291,6 +399,13 @@ impl Lease {
         &self.buffers
     }
 
+    /// Hands over one of its buffers, which stays counted: the caller gives it back, and lets it go if it was held.
+    pub(super) fn keep(mut self, i: usize) -> Pooled {
+        let pooled = self.buffers.swap_remove(i);
+        self.held -= self.held.min(pooled.class);
+        pooled
+    }
+
     /// Returns the buffers to the pool. The ones that the host writes must be mapped, the others not.
     pub(super) fn finish(mut self) {
         self.finished = true;
@@ -301,6 +416,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         let mut state = self.shared.pool.lock();
         state.live_bytes -= self.promised;
+        state.held_bytes -= self.held;
         for pooled in self.buffers.drain(..) {
             if self.finished {
                 state.put(pooled);

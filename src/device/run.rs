@@ -1,5 +1,6 @@
 //! The life of a job on the calling thread: check, compile, get buffers, copy in, hand over, wait, hand out.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
@@ -9,21 +10,23 @@ use super::error::{DeviceError, from_wgpu, scoped};
 use super::job::{Binding, Job, Read, Timing, check, span};
 use super::pool::{Lease, Usage};
 use super::staging::{Layout, Part, layout};
-use super::submit::{Copy, Dispatch, Ticket, Work};
+use super::submit::{Copy, Dispatch, Work};
+use super::ticket::Ticket;
 use super::{Shared, nanos};
 
-/// Counts a job as queued while it lives, unwinding included.
-struct Queued<'a>(&'a Shared, u64);
+/// Counts work as queued while it lives, unwinding included.
+#[derive(Debug)]
+pub(super) struct Queued<S: Deref<Target = Shared>>(S, u64);
 
-impl<'a> Queued<'a> {
-    fn new(shared: &'a Shared, ns: u64) -> Self {
+impl<S: Deref<Target = Shared>> Queued<S> {
+    pub(super) fn new(shared: S, ns: u64) -> Self {
         shared.queued_jobs.fetch_add(1, Relaxed);
         shared.queued_ns.fetch_add(ns, Relaxed);
         Self(shared, ns)
     }
 }
 
-impl Drop for Queued<'_> {
+impl<S: Deref<Target = Shared>> Drop for Queued<S> {
     fn drop(&mut self) {
         self.0.queued_jobs.fetch_sub(1, Relaxed);
         self.0.queued_ns.fetch_sub(self.1, Relaxed);
@@ -38,7 +41,7 @@ pub(super) fn run(
     let start = Instant::now();
     check(job, &shared.info)?;
     shared.check_lost()?;
-    let _queued = Queued::new(shared, job.predicted_ns);
+    let _queued = Queued::new(&**shared, job.predicted_ns);
     let mut timing = Timing::default();
     let compiled = if job.passes.is_empty() {
         None
@@ -156,6 +159,7 @@ fn work(job: &Job<'_>, plan: &Layout, lease: &Lease, dispatch: Option<Dispatch>)
         clear: Vec::new(),
         dispatch,
         down: Vec::new(),
+        list: None,
         map: Vec::new(),
         predicted_ns: job.predicted_ns,
     };
@@ -238,6 +242,7 @@ fn fetch_late(
         clear: Vec::new(),
         dispatch: None,
         down: late.iter().map(copy).collect(),
+        list: None,
         map: late.iter().map(|&(_, to, _)| (lease.buffer(to).clone(), wgpu::MapMode::Read)).collect(),
         predicted_ns: 0,
     };
@@ -260,7 +265,12 @@ fn count(plan: &Layout, lease: &Lease, binding: usize, word: usize, name: &str) 
 }
 
 /// Shows a part of a mapped buffer.
-fn hand_out(buffer: &wgpu::Buffer, part: Part, name: &str, read: &mut dyn FnMut(&[u8])) -> Result<(), DeviceError> {
+pub(super) fn hand_out(
+    buffer: &wgpu::Buffer,
+    part: Part,
+    name: &str,
+    read: &mut dyn FnMut(&[u8]),
+) -> Result<(), DeviceError> {
     if part.bytes == 0 {
         read(&[]);
         return Ok(());

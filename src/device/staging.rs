@@ -56,13 +56,17 @@ impl Layout {
 }
 
 /// Fills chunks with parts in order.
-struct Packer {
+pub(super) struct Packer {
     usage: Usage,
     open: Option<usize>,
 }
 
 impl Packer {
-    fn place(&mut self, wants: &mut Vec<(Usage, u64)>, bytes: u64) -> Part {
+    pub(super) fn new(usage: Usage) -> Self {
+        Self { usage, open: None }
+    }
+
+    pub(super) fn place(&mut self, wants: &mut Vec<(Usage, u64)>, bytes: u64) -> Part {
         if let Some(buffer) = self.open {
             let offset = wants[buffer].1.next_multiple_of(ALIGN);
             if offset + bytes <= CHUNK {
@@ -92,8 +96,8 @@ pub(super) fn layout(bindings: &[Binding<'_>], unified: bool) -> Layout {
         };
         layout.wants.push((usage, span(binding)));
     }
-    let mut up = Packer { usage: Usage::Upload, open: None };
-    let mut down = Packer { usage: Usage::Download, open: None };
+    let mut up = Packer::new(Usage::Upload);
+    let mut down = Packer::new(Usage::Download);
     for (i, binding) in bindings.iter().enumerate() {
         let bytes = span(binding);
         let whole = Part { buffer: i, offset: 0, bytes };

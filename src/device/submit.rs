@@ -5,7 +5,6 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,8 +13,10 @@ use super::Shared;
 use super::counters::add;
 use super::error::{DeviceError, from_wgpu, panic_message, scoped};
 use super::job::Pass;
-use super::pipelines::Compiled;
+use super::list::{List, encode_list};
+use super::pipelines::{Compiled, MAX_DYNAMIC};
 use super::poll::Flight;
+use super::ticket::Ticket;
 
 /// Submissions that may be on the device at once: one that runs and one behind it keep it busy, and what comes later
 /// gathers into a larger batch.
@@ -26,92 +27,6 @@ const MAX_BATCH: usize = 64;
 const MAX_BATCH_NS: u64 = 2_000_000;
 /// Free buffers are given back after this long without work.
 const IDLE_TRIM: Duration = Duration::from_secs(10);
-
-/// When a job was on the device.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Times {
-    pub submitted: Instant,
-    pub done: Instant,
-}
-
-#[derive(Debug)]
-enum Progress {
-    Waiting,
-    Submitted(Instant),
-    Done(Result<Times, DeviceError>),
-}
-
-/// What a caller waits on. It is done when the poll thread and all map callbacks have arrived (they may run on either
-/// thread: wgpu fires callbacks inside `submit` as well), or when it failed first.
-#[derive(Debug)]
-pub(super) struct Ticket {
-    progress: Mutex<Progress>,
-    done: Condvar,
-    /// Arrivals that are missing.
-    pending: AtomicUsize,
-    unmapped: AtomicBool,
-}
-
-impl Ticket {
-    pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self {
-            progress: Mutex::new(Progress::Waiting),
-            done: Condvar::new(),
-            pending: AtomicUsize::new(1),
-            unmapped: AtomicBool::new(false),
-        })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Progress> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn submitted(&self, at: Instant, maps: usize) {
-        self.pending.store(maps + 1, Ordering::Release);
-        let mut progress = self.lock();
-        if matches!(*progress, Progress::Waiting) {
-            *progress = Progress::Submitted(at);
-        }
-    }
-
-    pub(super) fn arrive(&self, mapped: bool) {
-        if !mapped {
-            self.unmapped.store(true, Ordering::Release);
-        }
-        if self.pending.fetch_sub(1, Ordering::AcqRel) != 1 {
-            return;
-        }
-        let mut progress = self.lock();
-        if let Progress::Submitted(submitted) = *progress {
-            let result = if self.unmapped.load(Ordering::Acquire) {
-                Err(DeviceError::Validation { name: "buffer".to_owned(), reason: "it could not be mapped".to_owned() })
-            } else {
-                Ok(Times { submitted, done: Instant::now() })
-            };
-            *progress = Progress::Done(result);
-            self.done.notify_all();
-        }
-    }
-
-    /// Fails the job unless it is done.
-    pub(super) fn fail(&self, error: DeviceError) {
-        let mut progress = self.lock();
-        if !matches!(*progress, Progress::Done(_)) {
-            *progress = Progress::Done(Err(error));
-            self.done.notify_all();
-        }
-    }
-
-    pub(super) fn wait(&self) -> Result<Times, DeviceError> {
-        let mut progress = self.lock();
-        loop {
-            if let Progress::Done(result) = &*progress {
-                return result.clone();
-            }
-            progress = self.done.wait(progress).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-}
 
 /// A copy between buffers.
 #[derive(Debug)]
@@ -138,6 +53,8 @@ pub(super) struct Work {
     pub clear: Vec<(wgpu::Buffer, u64)>,
     pub dispatch: Option<Dispatch>,
     pub down: Vec<Copy>,
+    /// Commands that need their own order; such a work has nothing else but `map`.
+    pub list: Option<List>,
     /// Buffers to map when it is done, and how.
     pub map: Vec<(wgpu::Buffer, wgpu::MapMode)>,
     pub predicted_ns: u64,
@@ -308,7 +225,8 @@ fn submit(shared: &Shared, mut batch: Vec<Work>) -> Option<wgpu::SubmissionIndex
 }
 
 /// All copies up, then all dispatches in one pass, then all copies down: jobs share no buffers, so their order among each
-/// other is free, and the device needs no barriers between them.
+/// other is free, and the device needs no barriers between them. Command lists share buffers with each other, not with
+/// jobs: they run between, one after the other.
 fn encode(shared: &Shared, batch: &[Work]) -> Result<wgpu::CommandBuffer, DeviceError> {
     let (commands, error) = scoped(&shared.wgpu, || {
         let mut encoder = shared.wgpu.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: None });
@@ -326,12 +244,15 @@ fn encode(shared: &Shared, batch: &[Work]) -> Result<wgpu::CommandBuffer, Device
         if batch.iter().any(|work| work.dispatch.is_some()) {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
             for dispatch in batch.iter().filter_map(|work| work.dispatch.as_ref()) {
-                pass.set_bind_group(0, &dispatch.group, &[]);
+                pass.set_bind_group(0, &dispatch.group, &[0; MAX_DYNAMIC][..dispatch.compiled.dynamic]);
                 for step in &dispatch.passes {
                     pass.set_pipeline(&dispatch.compiled.pipelines[step.entry]);
                     pass.dispatch_workgroups(step.groups[0], step.groups[1], step.groups[2]);
                 }
             }
+        }
+        for list in batch.iter().filter_map(|work| work.list.as_ref()) {
+            encode_list(&mut encoder, list);
         }
         for down in batch.iter().flat_map(|work| &work.down) {
             copy(&mut encoder, down);

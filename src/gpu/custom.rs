@@ -34,7 +34,7 @@ impl Runtime {
             if let Place::Gpu(index) = inner.choose(&mut call, target, &shader) {
                 let mut outputs = Outputs::default();
                 let forced = place.is_some();
-                let predicted = inner.predicted(&call, Place::Gpu(index));
+                let predicted = inner.predicted(call.work(), call.residency(), Place::Gpu(index));
                 if inner.on_gpu(index, &mut call, forced, |device| {
                     run(device, &shader, &bindings, predicted, &mut outputs)
                 })? {

@@ -32,6 +32,10 @@ impl<T: Value32> Arg<T> for &T {
 }
 
 /// Where one parameter of a bound kernel comes from, per invocation.
+#[diagnostic::on_unimplemented(
+    message = "the argument `{Self}` has no data yet",
+    label = "a kernel over variables of a graph is a node: pass it to `Graph::apply`"
+)]
 pub trait Source: Copy + Send + Sync {
     /// What the parameter receives.
     type Item;
@@ -48,14 +52,15 @@ pub trait Source: Copy + Send + Sync {
         Self: 'p;
 }
 
-/// What may be passed for a scalar parameter in `on(..)`: a scalar (broadcast) or a slice (read element by element).
+/// What may be passed for a scalar parameter in `on(..)`: a scalar (broadcast), or a slice or a graph's variable (read
+/// element by element).
 #[diagnostic::on_unimplemented(
     message = "a kernel parameter of type `{T}` cannot be bound to `{Self}`",
-    label = "expected `{T}`, `&[{T}]` or `&Vec<{T}>`"
+    label = "expected `{T}`, `&[{T}]`, `&Vec<{T}>` or `&Var<{T}>`"
 )]
 pub trait Bind<T> {
-    /// The source that it becomes.
-    type Source: Source<Item = T>;
+    /// What it becomes: a [`Source`], or a [`Deferred`](super::deferred::Deferred) one for a variable of a graph.
+    type Source;
     /// Converts.
     fn bind(self) -> Self::Source;
 }
@@ -63,11 +68,13 @@ pub trait Bind<T> {
 /// What may be passed for a `&[T]` parameter in `on(..)`.
 #[diagnostic::on_unimplemented(
     message = "a kernel parameter of type `&[{T}]` cannot be bound to `{Self}`",
-    label = "expected `&[{T}]` or `&Vec<{T}>`"
+    label = "expected `&[{T}]`, `&Vec<{T}>` or `&Var<{T}>`"
 )]
 pub trait BindSlice<'a, T: Scalar> {
+    /// What it becomes.
+    type Source;
     /// Converts.
-    fn bind(self) -> Whole<'a, T>;
+    fn bind(self) -> Self::Source;
 }
 
 /// One value for all invocations.
@@ -168,16 +175,19 @@ impl<'a, T: Scalar, const N: usize> Bind<T> for &'a [T; N] {
     }
 }
 impl<'a, T: Scalar> BindSlice<'a, T> for &'a [T] {
+    type Source = Whole<'a, T>;
     fn bind(self) -> Whole<'a, T> {
         Whole(self)
     }
 }
 impl<'a, T: Scalar> BindSlice<'a, T> for &'a Vec<T> {
+    type Source = Whole<'a, T>;
     fn bind(self) -> Whole<'a, T> {
         Whole(self)
     }
 }
 impl<'a, T: Scalar, const N: usize> BindSlice<'a, T> for &'a [T; N] {
+    type Source = Whole<'a, T>;
     fn bind(self) -> Whole<'a, T> {
         Whole(self)
     }

@@ -7,6 +7,7 @@ pub mod arg;
 pub mod assemble;
 pub mod bound;
 pub mod chunk;
+pub mod deferred;
 pub mod desc;
 pub mod isa;
 #[allow(clippy::return_self_not_must_use)] // only the macro's output calls them, always for their value

@@ -33,6 +33,18 @@ impl<'a> Buffer<'a> {
         Buffer { ptr: slice.as_ptr().cast(), len: slice.len(), ty: T::TY, whole, lifetime: PhantomData }
     }
 
+    /// A buffer of which only type and length are known; it has no bytes to show.
+    pub fn absent(ty: Ty, len: usize, whole: bool) -> Buffer<'static> {
+        Buffer { ptr: std::ptr::null(), len, ty, whole, lifetime: PhantomData }
+    }
+
+    /// The elements; `None` if the type is another one, or the buffer is [absent](Self::absent).
+    pub fn elements<T: Scalar>(&self) -> Option<&'a [T]> {
+        // SAFETY: `ptr` comes from a slice of `len` elements of this type that lives for 'a.
+        (T::TY == self.ty && !self.ptr.is_null())
+            .then(|| unsafe { std::slice::from_raw_parts(self.ptr.cast::<T>(), self.len) })
+    }
+
     /// Bytes per element in host memory.
     pub fn host_stride(&self) -> usize {
         if self.ty == Ty::Bool { 1 } else { 4 }
@@ -41,9 +53,9 @@ impl<'a> Buffer<'a> {
     /// The elements `from..to` as the bytes of host memory.
     ///
     /// # Panics
-    /// If the range is out of bounds.
+    /// If the range is out of bounds, or the buffer is [absent](Self::absent).
     pub fn bytes(&self, from: usize, to: usize) -> &'a [u8] {
-        assert!(from <= to && to <= self.len);
+        assert!(from <= to && to <= self.len && !self.ptr.is_null());
         let stride = self.host_stride();
         // SAFETY: `ptr` comes from a slice of `len` elements of `stride` bytes that lives for 'a; f32, u32, i32 and
         // bool have no padding, so their bytes are initialised.
@@ -122,6 +134,13 @@ impl<'a> PipeBuilder<'a> {
     pub fn whole<T: Scalar>(&mut self, slice: &'a [T]) -> Operand {
         self.buffers.push(Buffer::new(slice, true));
         Operand::Whole(self.buffers.len() - 1)
+    }
+
+    /// Adds a buffer of which only type and length are known.
+    pub fn absent(&mut self, ty: Ty, len: usize, whole: bool) -> Operand {
+        self.buffers.push(Buffer::absent(ty, len, whole));
+        let k = self.buffers.len() - 1;
+        if whole { Operand::Whole(k) } else { Operand::Element(k) }
     }
 
     /// The buffers added so far.

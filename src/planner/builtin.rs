@@ -79,11 +79,11 @@ pub(super) fn device(adapter: Adapter, threads: u32) -> DeviceProfile {
     let mut scalars = scalars;
     if adapter.kind != DeviceKind::Cpu {
         scalars.push((keys::COMPILE_US, 40_000.0));
-        scalars.push((keys::OVERLAP, 0.95));
         // Copies hide behind nothing until a measurement says so: drivers with one queue are common.
         scalars.push((keys::OVERLAP_UPLOAD, 0.0));
         scalars.push((keys::OVERLAP_DOWNLOAD, 0.0));
     }
+    scalars.push((keys::OVERLAP, 0.95));
     let knots = |latency: f64, bandwidth: f64| {
         (10..=30)
             .step_by(2)

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use super::builtin;
 use super::curve::Curve;
 use super::estimate::{Estimate, Terms};
+use super::noise::Noise;
 use super::part::{Part, PartKey};
 use super::profile::{DeviceKind, DeviceProfile, Learned, Profile, keys};
-use super::residual::{Residual, ResidualKey, SIGMA_CALIBRATED, SIGMA_COMPILE, SIGMA_NOISE, SIGMA_UNSEEN};
+use super::residual::{
+    CONFIRMED, Residual, ResidualKey, SIGMA_CALIBRATED, SIGMA_COMPILE, SIGMA_LOOPS, SIGMA_NOISE, SIGMA_UNSEEN,
+};
 use super::work::{OpCounts, OutputKind, Place, Residency, ResidencyClass, Work};
 use crate::telemetry::fnv::Fnv;
 use crate::telemetry::sketch::ErrorSketch;
@@ -21,11 +24,14 @@ struct Device {
     stream: Curve,
     stream_one: Option<Curve>,
     gather: Curve,
+    /// GPUs only, where it was measured.
+    reduce: Option<Curve>,
     upload: Option<Curve>,
     download: Option<Curve>,
     scalars: BTreeMap<String, f64>,
     /// What was learned about each [`Part`].
     parts: [Residual; 3],
+    noise: Noise,
     errors: ErrorSketch,
 }
 
@@ -35,7 +41,6 @@ pub struct CostModel {
     /// The CPU, then the GPUs in the order of their indices.
     devices: Vec<Device>,
     threads: f64,
-    noise: f64,
     residuals: BTreeMap<ResidualKey, Residual>,
     /// Counts the moves of a [`Part`]: they change the predictions of all kernels.
     epoch: u64,
@@ -57,8 +62,13 @@ pub struct Observation {
 }
 
 impl Device {
-    /// `sigma`: log standard deviation of launches and transfers.
-    fn new(own: &DeviceProfile, threads: u32, sigma: f64, learned: impl Fn(Part) -> Option<Residual>) -> Self {
+    /// `sigma`: log standard deviation of launches and transfers; `noise`: of one measurement.
+    fn new(
+        own: &DeviceProfile,
+        threads: u32,
+        (sigma, noise): (f64, f64),
+        learned: impl Fn(Part) -> Option<Residual>,
+    ) -> Self {
         let assumed = builtin::device(own.adapter.clone(), threads);
         let curve = |key: &str| {
             let knots = |d: &DeviceProfile| d.curves.get(key).and_then(|k| Curve::new(k).ok());
@@ -75,6 +85,7 @@ impl Device {
             stream: curve(keys::STREAM).unwrap_or_else(|| one.clone()),
             stream_one: if is_cpu { curve(keys::STREAM_ONE) } else { None },
             gather: curve(keys::GATHER).unwrap_or(one),
+            reduce: if is_cpu { None } else { curve(keys::REDUCE) },
             upload: curve(keys::UPLOAD),
             download: curve(keys::DOWNLOAD),
             scalars,
@@ -82,6 +93,7 @@ impl Device {
                 let sigma = if part == Part::Compile { SIGMA_UNSEEN } else { sigma };
                 learned(part).unwrap_or_else(|| Residual::trusted(sigma, SIGMA_UNSEEN))
             }),
+            noise: Noise::new(noise),
             errors: ErrorSketch::default(),
         }
     }
@@ -94,12 +106,18 @@ impl Device {
         self.parts[part as usize].factor()
     }
 
-    /// Arithmetic of all elements on one lane of `op_us`, and memory through `stream`, `overlap` of the shorter hidden.
+    /// Arithmetic of all elements on one lane of `op_us`, and memory through `stream` (reductions through their own curve
+    /// where there is one), `overlap` of the shorter hidden.
     fn exec(&self, work: &Work, stream: &Curve, speed_up: f64, overlap: f64) -> f64 {
         let n = work.elements as f64;
         let per_element: f64 = work.ops.values().iter().zip(&self.op_us).map(|(c, us)| c * us).sum();
         let compute = per_element * n / speed_up;
-        let memory = stream.us(work.in_bytes * n + work.result_bytes()) + self.gather.us(work.gather_bytes * n);
+        let ordered = match &self.reduce {
+            // Its partial results are in the curve.
+            Some(reduce) if work.output == OutputKind::Reduce => reduce.us(work.in_bytes * n),
+            _ => stream.us(work.in_bytes * n + work.result_bytes()),
+        };
+        let memory = ordered + self.gather.us(work.gather_bytes * n);
         compute + memory - overlap * compute.min(memory)
     }
 
@@ -125,7 +143,7 @@ fn ns(us: f64) -> u64 {
 
 /// The residual of a kernel that nobody has seen; unknown trip counts make it wider.
 fn unseen(work: &Work) -> Residual {
-    Residual::new(if work.loops_unbounded { 1.0 } else { SIGMA_UNSEEN })
+    Residual::new(if work.loops_unbounded { SIGMA_LOOPS } else { SIGMA_UNSEEN })
 }
 
 /// The place of a device in [`CostModel::devices`].
@@ -141,6 +159,7 @@ impl CostModel {
     pub fn new(profile: &Profile) -> Self {
         let threads = profile.host.pool_threads.max(1);
         let sigma = if profile.builtin { SIGMA_UNSEEN } else { SIGMA_CALIBRATED };
+        let noise = if profile.quality.noisy { 2.0 * SIGMA_NOISE } else { SIGMA_NOISE };
         let learned =
             |part: Part, place: Place| profile.learned.get(&PartKey::text(part, place)).map(Residual::from_learned);
         let places = std::iter::once(Place::Cpu).chain((0..).map(Place::Gpu));
@@ -149,18 +168,11 @@ impl CostModel {
             .into_iter()
             .chain(profile.gpus())
             .zip(places)
-            .map(|(d, place)| Device::new(d, threads, sigma, |part| learned(part, place)))
+            .map(|(d, place)| Device::new(d, threads, (sigma, noise), |part| learned(part, place)))
             .collect::<Vec<_>>();
         let residuals =
             profile.learned.iter().filter_map(|(k, l)| Some((k.parse().ok()?, Residual::from_learned(l)))).collect();
-        Self {
-            devices,
-            threads: f64::from(threads),
-            noise: if profile.quality.noisy { 2.0 * SIGMA_NOISE } else { SIGMA_NOISE },
-            residuals,
-            epoch: 0,
-            reported: BTreeMap::new(),
-        }
+        Self { devices, threads: f64::from(threads), residuals, epoch: 0, reported: BTreeMap::new() }
     }
 
     fn device(&self, place: Place) -> Option<&Device> {
@@ -224,14 +236,15 @@ impl CostModel {
             wait: queued_ns,
             compile: ns(compile),
         };
-        Some(Estimate::new(terms, self.spread(device, residual, &terms)))
+        Some(Estimate::new(terms, Self::spread(device, residual, &terms)))
     }
 
     /// Execution and launch on the CPU: one thread, or all of them after a fork.
     fn cpu_exec(&self, device: &Device, work: &Work, scale: f64) -> (f64, f64) {
-        let alone = device.exec(work, device.stream_one.as_ref().unwrap_or(&device.stream), 1.0, 0.95) * scale;
+        let overlap = device.scalar(keys::OVERLAP).min(1.0);
+        let alone = device.exec(work, device.stream_one.as_ref().unwrap_or(&device.stream), 1.0, overlap) * scale;
         let speed_up = (self.threads * device.scalar(keys::PARALLEL_EFFICIENCY)).min(work.elements as f64).max(1.0);
-        let shared = device.exec(work, &device.stream, speed_up, 0.95) * scale;
+        let shared = device.exec(work, &device.stream, speed_up, overlap) * scale;
         let fork = device.scalar(keys::FORK_JOIN_US) * device.factor(Part::Launch);
         if alone <= fork + shared { (alone, 0.0) } else { (shared, fork) }
     }
@@ -257,7 +270,7 @@ impl CostModel {
             (device.gpu_exec(work) * scale, launch)
         };
         let terms = Terms { exec: ns(exec), launch: ns(launch), ..Terms::default() };
-        Some(Estimate::new(terms, self.spread(device, residual, &terms)))
+        Some(Estimate::new(terms, Self::spread(device, residual, &terms)))
     }
 
     /// Time to make `bytes` valid at `to`. A download holds the host's wait, as its launch: the round trip without the
@@ -277,7 +290,7 @@ impl CostModel {
         if from != to && to != Place::Cpu {
             terms.upload = link(device, &device.upload);
         }
-        Some(Estimate::new(terms, self.spread(device, Residual::new(0.0), &terms)))
+        Some(Estimate::new(terms, Self::spread(device, Residual::new(0.0), &terms)))
     }
 
     /// Time to build a pipeline that no cache holds; nothing on the CPU.
@@ -288,7 +301,7 @@ impl CostModel {
             Place::Gpu(_) => ns(device.scalar(keys::COMPILE_US) * device.factor(Part::Compile)),
         };
         let terms = Terms { compile, ..Terms::default() };
-        Some(Estimate::new(terms, self.spread(device, Residual::new(0.0), &terms)))
+        Some(Estimate::new(terms, Self::spread(device, Residual::new(0.0), &terms)))
     }
 
     /// The parts of uploads and of downloads that hide behind kernels, 0..=1.
@@ -315,9 +328,9 @@ impl CostModel {
         let mut fnv = Fnv::new();
         let mut number = |v: f64| fnv.bytes(&v.to_bits().to_le_bytes());
         number(self.threads);
-        number(self.noise);
         for device in &self.devices {
             number(f64::from(device.kind as u8));
+            device.noise.levels().for_each(&mut number);
             device.op_us.iter().for_each(|&v| number(v));
             let curves = [Some(&device.stream), device.stream_one.as_ref(), Some(&device.gather)];
             let links = [device.upload.as_ref(), device.download.as_ref()];
@@ -347,12 +360,13 @@ impl CostModel {
     }
 
     /// Standard deviation of ln(time without the wait): the parts' variances by the squares of their shares, and noise.
-    fn spread(&self, device: &Device, residual: Residual, terms: &Terms) -> f64 {
+    fn spread(device: &Device, residual: Residual, terms: &Terms) -> f64 {
         let shares = terms.shares();
         let variances = std::iter::once(residual.variance).chain(device.parts.iter().map(|p| p.variance));
         let model: f64 = shares.iter().zip(variances).map(|(share, variance)| share * share * variance).sum();
         let compile = shares[1 + Part::Compile as usize] * SIGMA_COMPILE;
-        (model + self.noise * self.noise + compile * compile).sqrt()
+        let noise = device.noise.at(terms.own());
+        (model + noise * noise + compile * compile).sqrt()
     }
 
     /// Learns from a finished call.
@@ -370,7 +384,8 @@ impl CostModel {
         let Some(predicted) = self.estimate(work, seen.place, residency, 0, !seen.warm_up) else { return false };
         let key = ResidualKey { key: work.key, place: seen.place, class: residency.class() };
         let residual = self.residual(work, &key);
-        let noise = if seen.warm_up { self.noise.hypot(SIGMA_COMPILE) } else { self.noise };
+        let scatter = self.noise(seen.place, predicted.mean_ns);
+        let noise = if seen.warm_up { scatter.hypot(SIGMA_COMPILE) } else { scatter };
         let innovation = (seen.observed_ns as f64 / predicted.mean_ns.max(1) as f64).ln();
         let shares = predicted.terms.shares();
         let mut kernel_moved = false;
@@ -393,11 +408,26 @@ impl CostModel {
             }
             if !seen.warm_up {
                 let covered = (predicted.lo_ns..=predicted.hi_ns).contains(&seen.observed_ns);
+                if residual.n >= CONFIRMED {
+                    device.noise.observe(predicted.mean_ns, covered);
+                }
                 device.errors.record(predicted.mean_ns, seen.observed_ns, covered);
             }
         }
         let reported = self.reported.insert(work.key, self.epoch).unwrap_or(0);
         kernel_moved || reported != self.epoch
+    }
+
+    /// Standard deviation of ln(time) of one call at `place` when its kernel is known: what no observation removes.
+    ///
+    /// `ns`: about how long the call takes. Learned, beginning with 10 % (20 % where the calibration was noisy).
+    pub fn noise(&self, place: Place, ns: u64) -> f64 {
+        self.device(place).map_or(SIGMA_NOISE, |d| d.noise.at(ns))
+    }
+
+    /// Calls of this kernel that were observed at `place`, with inputs that lay like this.
+    pub fn observations(&self, work: &Work, place: Place, residency: &Residency) -> u64 {
+        self.residuals.get(&ResidualKey { key: work.key, place, class: residency.class() }).map_or(0, |r| r.n)
     }
 
     /// Prediction errors seen at `place`.

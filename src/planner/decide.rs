@@ -1,4 +1,4 @@
-//! The decision for one call, its cached form, and when to try the other device.
+//! The decision for one call, and its cached form.
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -286,44 +286,4 @@ impl Decider {
         }
         if wins { gpu.place } else { Place::Cpu }
     }
-}
-
-/// The account of exploration: at most a share `rho` of all time may have gone into trials.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Budget {
-    /// Time lost to trials, nanoseconds.
-    pub spent_ns: u64,
-    /// Time of all calls, nanoseconds.
-    pub total_ns: u64,
-    /// The share (0.02).
-    pub rho: f64,
-}
-
-impl Default for Budget {
-    fn default() -> Self {
-        Self { spent_ns: 0, total_ns: 0, rho: 0.02 }
-    }
-}
-
-/// Whether to run a slice of the call on `other`: the caller runs it, measures it, and books the loss into `budget`.
-///
-/// `slice` is the estimate of the other device for the slice, `share` the slice's share of the call (1/16). Yes only if the
-/// intervals (±1.64σ) overlap and the expected loss fits the budget; never for float reductions (their bits depend on where
-/// they ran) and never in deterministic mode.
-pub fn may_explore(
-    budget: &Budget,
-    chosen: &Estimate,
-    other: &Estimate,
-    slice: &Estimate,
-    share: f64,
-    float_reduction: bool,
-    deterministic: bool,
-) -> bool {
-    if float_reduction || deterministic {
-        return false;
-    }
-    let overlap =
-        (other.mean_ns as f64) * (-1.64 * other.sigma).exp() < (chosen.mean_ns as f64) * (1.64 * chosen.sigma).exp();
-    let loss = (slice.mean_ns as f64 - share * chosen.mean_ns as f64).max(0.0);
-    overlap && budget.spent_ns as f64 + loss <= budget.rho * budget.total_ns as f64
 }

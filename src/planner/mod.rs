@@ -1,36 +1,43 @@
 //! Decides where work runs: pure functions over plain data, no wgpu, no threads, no clock.
 
 pub mod builtin;
-mod by_place;
 pub mod cost_model;
 pub mod curve;
 pub mod decide;
 pub mod digest;
 pub mod estimate;
 pub mod explain;
+pub mod explore;
 pub mod graph_explain;
+pub mod learned;
+pub mod noise;
 pub mod objective;
 pub mod part;
+mod place_map;
 pub mod plan;
 pub mod planning;
 pub mod price;
 pub mod profile;
 pub mod profile_file;
 pub mod profile_key;
+pub mod profile_lock;
 pub mod profile_set;
 pub mod residual;
 pub mod rewrite;
 pub mod schedule;
 pub mod score;
 pub mod shape;
+pub mod sim;
 pub mod task_graph;
 pub mod timeline;
+pub mod trace;
 pub mod work;
 
 pub use cost_model::{CostModel, Observation};
 pub use decide::{Candidate, Decider, Decision, FlipPoint, Reason, decide};
 pub use estimate::{Estimate, Terms};
 pub use explain::{CallExplanation, Explanation};
+pub use explore::{Budget, Rules, Trial, trial};
 pub use graph_explain::GraphExplanation;
 pub use objective::{Goal, Objective};
 pub use plan::{Action, Plan, Step};

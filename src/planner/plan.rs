@@ -28,7 +28,7 @@ pub struct Plan {
     /// Predicted energy, joules; `None` where the profile has no powers.
     pub energy_j: Option<f64>,
     /// Predicted peak of bytes by GPU.
-    #[serde(with = "super::by_place")]
+    #[serde(with = "super::place_map")]
     pub peak_bytes: BTreeMap<Place, u64>,
     /// Predicted makespans of what was not chosen, e.g. `("all CPU", 1_200_000)`, the chosen one first.
     pub candidates: Vec<(String, u64)>,

@@ -134,6 +134,8 @@ pub mod keys {
     pub const STREAM: &str = "stream";
     /// CPU and GPU curve: gathers that many bytes at random indices.
     pub const GATHER: &str = "gather";
+    /// GPU curve: reduces that many bytes of input to one partial result per group; streams stand in where it is missing.
+    pub const REDUCE: &str = "reduce";
     /// GPU scalar: encode, submit and wait for an empty dispatch, µs.
     pub const ROUND_TRIP_US: &str = "round_trip_us";
     /// GPU scalar: one more dispatch in the same pass, µs.
@@ -142,7 +144,7 @@ pub mod keys {
     pub const FILL_US: &str = "fill_us";
     /// GPU scalar: build a pipeline that no cache holds, µs.
     pub const COMPILE_US: &str = "compile_us";
-    /// GPU scalar: how much of the shorter of arithmetic and memory time hides behind the longer, 0..1 (0.95).
+    /// Scalar: how much of the shorter of arithmetic and memory time of a kernel hides behind the longer, 0..1 (0.95).
     pub const OVERLAP: &str = "overlap";
     /// GPU scalar: the part of an upload that hides behind a kernel on the same device, 0..1. Many drivers have one queue
     /// and reach 0: it is measured, and without a measurement 0 is assumed.

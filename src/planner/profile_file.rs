@@ -5,11 +5,13 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use super::curve::{Curve, CurveError};
 use super::profile::{DeviceKind, Profile, SCHEMA};
+use super::profile_lock::ProfileLock;
 
 /// Why a profile cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -261,39 +263,45 @@ impl Profile {
         Ok(text)
     }
 
+    /// This profile as a file would give it back: with six significant digits. `None` if it holds impossible numbers.
+    pub(crate) fn rounded(&self) -> Option<Self> {
+        Self::from_json(&self.to_json().ok()?).ok()
+    }
+
     /// Writes the profile to `path`: into a temporary file of the same directory, then renamed, so that a reader sees the
-    /// old file or the new one and never half of either. Missing directories are made.
+    /// old file or the new one and never half of either, whenever the process or the machine stops. Missing directories are
+    /// made. Waits for another writer, [`PATIENCE`] at most.
     ///
     /// # Errors
     /// When a number is impossible or the file system refuses.
     pub fn save(&self, path: &Path) -> Result<(), ProfileError> {
-        /// Two threads that save at once need two temporary names.
-        static SERIAL: AtomicU32 = AtomicU32::new(0);
         let text = self.to_json()?;
-        let unwritable = |source| ProfileError::Unwritable { path: path.to_owned(), source };
-        let name = path
-            .file_name()
-            .ok_or_else(|| unwritable(io::Error::new(io::ErrorKind::InvalidInput, "the path names no file")))?;
-        let directory = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
+        let lock = lock(path, PATIENCE)?;
+        write(&lock, path, &text)
+    }
+
+    /// Replaces the profile at `path` by what `change` makes of it, with other writers kept out: what they wrote before is
+    /// passed in, what they write later sees this. `None` is passed where there is no file; a `change` that returns
+    /// `None` leaves everything as it is. Waits up to `patience` for another writer.
+    ///
+    /// # Errors
+    /// When the file is there but no profile that this version reads (it is left alone), a number is impossible, or the file
+    /// system refuses.
+    pub fn update(
+        path: &Path,
+        patience: Duration,
+        change: impl FnOnce(Option<Profile>) -> Option<Profile>,
+    ) -> Result<(), ProfileError> {
+        let lock = lock(path, patience)?;
+        let found = match Profile::load(path) {
+            Ok(profile) => Some(profile),
+            Err(ProfileError::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
         };
-        fs::create_dir_all(directory).map_err(unwritable)?;
-        let mut temporary = OsString::from(".");
-        temporary.push(name);
-        temporary.push(format!(".{}.{}.tmp", std::process::id(), SERIAL.fetch_add(1, Ordering::Relaxed)));
-        let temporary = directory.join(temporary);
-        let written = fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&temporary)
-            .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
-            .and_then(|()| fs::rename(&temporary, path));
-        written.map_err(|source| {
-            // Best effort: the error that matters is the one that is returned.
-            let _ = fs::remove_file(&temporary);
-            unwritable(source)
-        })
+        match change(found) {
+            Some(profile) => write(&lock, path, &profile.to_json()?),
+            None => Ok(()),
+        }
     }
 
     /// Where this user's profile lies: `VEDA_PROFILE`, else `veda/profile.json` in the user's cache directory; `None`
@@ -301,6 +309,52 @@ impl Profile {
     pub fn default_path() -> Option<PathBuf> {
         path_from(|name| std::env::var_os(name), std::env::consts::OS)
     }
+}
+
+/// How long [`Profile::save`] waits for another writer.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Makes the directory and keeps other writers out.
+fn lock(path: &Path, patience: Duration) -> Result<ProfileLock, ProfileError> {
+    let unwritable = |source| ProfileError::Unwritable { path: path.to_owned(), source };
+    if path.is_dir() {
+        return Err(unwritable(io::ErrorKind::IsADirectory.into()));
+    }
+    fs::create_dir_all(directory(path)).map_err(unwritable)?;
+    ProfileLock::acquire(path, patience).map_err(unwritable)
+}
+
+fn directory(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Writes beside the file, then renames.
+fn write(lock: &ProfileLock, path: &Path, text: &str) -> Result<(), ProfileError> {
+    /// Two threads that save at once need two temporary names, where nothing keeps them apart.
+    static SERIAL: AtomicU32 = AtomicU32::new(0);
+    let unwritable = |source| ProfileError::Unwritable { path: path.to_owned(), source };
+    let name = path
+        .file_name()
+        .ok_or_else(|| unwritable(io::Error::new(io::ErrorKind::InvalidInput, "the path names no file")))?;
+    let mut temporary = OsString::from(".");
+    temporary.push(name);
+    if !lock.exclusive() {
+        temporary.push(format!(".{}.{}", std::process::id(), SERIAL.fetch_add(1, Ordering::Relaxed)));
+    }
+    // Behind the lock one name is enough, and what a killed process left there is overwritten.
+    temporary.push(".tmp");
+    let temporary = directory(path).join(temporary);
+    let written = fs::File::create(&temporary)
+        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&temporary, path));
+    written.map_err(|source| {
+        // Best effort: the error that matters is the one that is returned.
+        let _ = fs::remove_file(&temporary);
+        unwritable(source)
+    })
 }
 
 /// [`Profile::default_path`] for any environment and operating system.

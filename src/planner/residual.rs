@@ -7,13 +7,19 @@ use super::work::{Place, ResidencyClass};
 
 /// Standard deviation of ln(observed / predicted) for a kernel nobody has seen.
 pub const SIGMA_UNSEEN: f64 = 0.6;
+/// The same where the kernel has loops whose trip count is unknown: 16 are assumed, 1 to 1000 are usual.
+pub const SIGMA_LOOPS: f64 = 2.0;
 /// The same for what was calibrated or learned in an earlier run.
 pub const SIGMA_CALIBRATED: f64 = 0.15;
 /// Standard deviation of ln(compile time / the device's usual one) between kernels.
 pub const SIGMA_COMPILE: f64 = 0.3;
 /// Standard deviation of one measurement.
 pub const SIGMA_NOISE: f64 = 0.1;
+/// Observations of a kernel until its estimate is believed: the first one may have been an outlier.
+pub const CONFIRMED: u64 = 3;
 const CLIP: f64 = 2.5;
+/// Standard deviation that a first, slower call adds to its own noise, as a share of how far off it is.
+const DOUBT: f64 = 0.3;
 const FLOOR: f64 = 0.05;
 const CUSUM_SLACK: f64 = 0.5;
 const CUSUM_ALARM: f64 = 5.0;
@@ -114,10 +120,19 @@ impl Residual {
     /// ln(whole) by this mean), `spread` the innovation's standard deviation from all parts and the measurement, `noise`
     /// the measurement's own.
     pub fn correct(&mut self, innovation: f64, share: f64, spread: f64, noise: f64) {
+        // Delays are one-sided: a first call far above the prediction is a slow kernel or a disturbed call, and nobody
+        // can tell which. It counts the less the further off it is, and leaves the door open for the second. Not so where
+        // the prediction was a guess anyway (loops of unknown length): there the kernel explains it better.
+        let guess = (SIGMA_UNSEEN * SIGMA_UNSEEN / self.variance.max(f64::MIN_POSITIVE)).min(1.0);
+        let doubt = if self.n == 0 { DOUBT * guess * innovation.max(0.0) } else { 0.0 };
+        let spread = spread.hypot(doubt);
         let z = innovation.clamp(-CLIP * spread, CLIP * spread);
         let gain = self.variance * share / (spread * spread);
         self.mean += gain * z;
-        self.variance = (self.variance * (1.0 - gain * share)).max(FLOOR * noise * noise);
+        if z == innovation {
+            // What had to be clipped is no evidence that the mean is known better now.
+            self.variance = (self.variance * (1.0 - gain * share)).max(FLOOR * noise * noise);
+        }
         self.n += 1;
         if share < 0.5 {
             // An error of the whole says little about a drift of its smaller part.
@@ -143,6 +158,22 @@ mod tests {
         let mut r = Residual::new(SIGMA_UNSEEN);
         r.observe(2.0, SIGMA_NOISE);
         assert!((r.mean.exp() / 2.0 - 1.0).abs() < 0.15, "{r:?}");
+    }
+
+    #[test]
+    fn a_kernel_of_unknown_loops_may_be_far_off_and_is_believed() {
+        let mut r = Residual::new(SIGMA_LOOPS);
+        r.observe(65.0, SIGMA_NOISE);
+        assert!((r.mean.exp() / 65.0 - 1.0).abs() < 0.15, "{r:?}");
+    }
+
+    #[test]
+    fn an_outlier_at_first_is_overcome_by_the_second_and_third_call() {
+        let mut r = Residual::new(SIGMA_UNSEEN);
+        for ratio in [5.0, 1.0, 1.0] {
+            r.observe(ratio, SIGMA_NOISE);
+        }
+        assert!(r.mean.exp() < 1.25, "{r:?}");
     }
 
     #[test]

@@ -132,7 +132,7 @@ pub enum TaskCost {
         sigma: f64,
     },
     /// Times that somebody measured: nanoseconds by place, exact. Places that are missing cannot run it.
-    Fixed(#[serde(with = "super::by_place")] BTreeMap<Place, u64>),
+    Fixed(#[serde(with = "super::place_map")] BTreeMap<Place, u64>),
     /// A hand-written device kernel that takes its inputs from host memory and leaves its result there: priced as `work`,
     /// transfers included, on any device.
     Staged(Work),

@@ -20,6 +20,34 @@ fn after_fork(slot: &mut Option<Runtime>) {
     }
 }
 
+/// Statics are not dropped when a program ends: the thread that started the global runtime, which is mostly the one that
+/// runs `main`, saves what was learned by then when it ends itself. Threads that are killed save nothing.
+fn keep_when_this_thread_ends() {
+    // Windows ends all other threads, whatever locks they hold, before it runs destructors.
+    #[cfg(not(windows))]
+    let _ = AT_END.try_with(|_| ());
+}
+
+#[cfg(not(windows))]
+thread_local! {
+    static AT_END: Keep = const { Keep };
+}
+
+#[cfg(not(windows))]
+struct Keep;
+
+#[cfg(not(windows))]
+impl Drop for Keep {
+    fn drop(&mut self) {
+        // Whoever holds the lock starts or stops the runtime, and saves then.
+        if let Ok(slot) = GLOBAL.try_read()
+            && let Some(runtime) = slot.as_ref()
+        {
+            runtime.inner.keep_at_end(true);
+        }
+    }
+}
+
 impl Runtime {
     /// The global runtime, made now if there is none: with the default settings, bad ones in the environment noted
     /// ([`Runtime::notes`]) and ignored. Starts no thread and loads no driver until there is work.
@@ -34,7 +62,10 @@ impl Runtime {
         }
         let mut slot = GLOBAL.write().unwrap_or_else(PoisonError::into_inner);
         after_fork(&mut slot);
-        Ok(slot.get_or_insert_with(|| Runtime::lenient(Config::default(), Pool::global())).clone())
+        let runtime = slot.get_or_insert_with(|| Runtime::lenient(Config::default(), Pool::global())).clone();
+        drop(slot);
+        keep_when_this_thread_ends();
+        Ok(runtime)
     }
 }
 
@@ -75,7 +106,10 @@ pub fn init_with_config(config: Config) -> Result<Runtime> {
     };
     set_global(pool)?;
     match Runtime::strict(config, Pool::global()) {
-        Ok(runtime) => Ok(slot.insert(runtime).clone()),
+        Ok(runtime) => {
+            keep_when_this_thread_ends();
+            Ok(slot.insert(runtime).clone())
+        }
         Err(error) => {
             // A failed `init` leaves nothing behind that a second one with other settings would meet.
             if !ran_before {
@@ -113,7 +147,8 @@ pub fn metrics() -> GlobalMetrics {
     GlobalMetrics(())
 }
 
-/// Stops the global runtime: its workers end and are waited for, its devices are released. Later calls start afresh.
+/// Stops the global runtime: its workers end and are waited for, its devices are released, what was learned is saved if
+/// that is wanted ([`Learning`](crate::Learning)). Later calls start afresh.
 ///
 /// # Errors
 /// [`Error::Shutdown`] if workers do not end within `timeout`, or if called from one of them.
@@ -121,6 +156,9 @@ pub fn shutdown(timeout: Duration) -> Result<()> {
     after_fork(&mut GLOBAL.write().unwrap_or_else(PoisonError::into_inner));
     shutdown_global(timeout)?;
     let runtime = GLOBAL.write().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(runtime) = &runtime {
+        runtime.inner.keep_at_end(false); // somebody may hold a clone
+    }
     drop(runtime); // not under the lock: devices end their threads
     let _ = set_global(PoolConfig::default()); // somebody may have started afresh already
     Ok(())

@@ -6,9 +6,13 @@
 )]
 
 pub(crate) mod costs;
+pub(crate) mod explore;
 pub(crate) mod global;
 #[cfg(feature = "gpu")]
 pub(crate) mod gpus;
+#[allow(dead_code)] // until graphs are built on it
+pub(crate) mod graph;
+mod keep;
 pub(crate) mod model;
 pub(crate) mod route;
 pub(crate) mod session;
@@ -19,7 +23,7 @@ pub(crate) mod windows;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use crate::config::{Config, DeviceChoice};
+use crate::config::{Config, DeviceChoice, Learning};
 use crate::error::Result;
 use crate::executor::{Pool, PoolConfig};
 use crate::kernel::place::Place;
@@ -43,6 +47,8 @@ pub(crate) struct Inner {
     /// The process that made it: a fork's child has the memory, but neither its workers nor its device threads.
     pid: u32,
     choice: DeviceChoice,
+    learning: Learning,
+    account: explore::Account,
     pool: Pool,
     shaders: shaders::Shaders,
     #[cfg(feature = "gpu")]
@@ -96,6 +102,7 @@ impl Runtime {
         notes.extend(
             crate::executor::requested_threads().err().map(|error| format!("{error}; used as many as there are cores")),
         );
+        notes.extend(config.learning().err().map(|error| format!("{error}; used auto")));
         notes.extend(gpu_memory().err().map(|error| format!("{error}; used the default budget")));
         let (model, problem) = model::Model::for_host(&config, pool.num_threads());
         notes.extend(problem.map(|error| format!("{error}; used built-in numbers")));
@@ -124,6 +131,8 @@ impl Runtime {
         let metrics = Metrics::new(config.enable_telemetry);
         let workers = pool.clone();
         metrics.set_task_provider(move || model::tasks(&workers));
+        // A bad word in the environment was refused or noted before.
+        let learning = config.learning().unwrap_or_default();
         let inner = Inner {
             pid: std::process::id(),
             choice,
@@ -131,7 +140,9 @@ impl Runtime {
             #[cfg(feature = "gpu")]
             gpus: gpus::Gpus::new(choice, config.admit_software),
             model: RwLock::new(model),
-            decider: Decider::new(false),
+            decider: Decider::new(learning == Learning::Off),
+            learning,
+            account: explore::Account::default(),
             metrics,
             notes: Mutex::new(notes),
             pool,
@@ -203,12 +214,21 @@ impl Runtime {
         notes
     }
 
-    /// Stops this runtime's workers and waits for them.
+    /// Stops this runtime's workers and waits for them; what was learned is saved before, if that is wanted
+    /// ([`Learning`](crate::Learning)).
     ///
     /// # Errors
     /// [`Error::Shutdown`](crate::Error::Shutdown) if they do not end in time, or from inside the pool.
     pub fn shutdown(&self, timeout: Duration) -> Result<()> {
+        self.inner.keep_at_end(false);
         self.inner.pool.shutdown(timeout)
+    }
+
+    /// Nanoseconds that slices on devices that were not chosen have cost, and nanoseconds of all routed calls.
+    #[doc(hidden)]
+    pub fn exploration(&self) -> (u64, u64) {
+        let budget = self.inner.account.budget();
+        (budget.spent_ns, budget.total_ns)
     }
 
     /// Test hook: the GPU of this number fails as if its driver had reset it.
@@ -224,6 +244,7 @@ impl Runtime {
 /// Errors for variables that cannot be understood.
 fn check_environment(config: &Config) -> Result<()> {
     config.device()?;
+    config.learning()?;
     crate::executor::requested_threads()?;
     gpu_memory()
 }

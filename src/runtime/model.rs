@@ -6,7 +6,9 @@ use crate::calibrate::host;
 use crate::config::Config;
 use crate::error::Error;
 use crate::executor::Pool;
+use crate::planner::learned::Entries;
 use crate::planner::profile::{Adapter, DeviceKind};
+use crate::planner::residual::SIGMA_CALIBRATED;
 use crate::planner::{CostModel, Profile};
 use crate::telemetry::TaskSnapshot;
 
@@ -18,7 +20,13 @@ pub(crate) struct Model {
     #[cfg_attr(not(feature = "gpu"), allow(dead_code))] // only devices read it
     pub(crate) complete: bool,
     /// The file's numbers, if a file was found.
-    measured: Option<(PathBuf, Profile)>,
+    pub(super) measured: Option<(PathBuf, Profile)>,
+    /// Where the profile lies or would lie.
+    pub(super) path: Option<PathBuf>,
+    /// The numbers that the cost model was made from.
+    pub(super) numbers: Profile,
+    /// What the file had learned when it was read or written last.
+    pub(super) base: Entries,
     threads: usize,
 }
 
@@ -26,19 +34,21 @@ impl Model {
     /// The model of the CPU alone. A profile that is named (setting or `VEDA_PROFILE`) must be usable, else there is an
     /// error beside the built-in numbers; one in the user's cache directory is used if it is there and fits.
     pub(crate) fn for_host(config: &Config, threads: usize) -> (Model, Option<Error>) {
-        let named = config
-            .profile
-            .clone()
-            .or_else(|| std::env::var_os("VEDA_PROFILE").filter(|p| !p.is_empty()).map(PathBuf::from));
+        let named = config.named_profile();
         let path = named.clone().or_else(Profile::default_path);
-        let (measured, mut problem) = match path {
-            Some(path) if named.is_some() || path.exists() => match Profile::load(&path) {
-                Ok(profile) => (Some((path, profile)), None),
-                Err(error) => (None, Some(error.at(&path))),
+        let (measured, mut problem) = match &path {
+            Some(path) if named.is_some() || path.exists() => match Profile::load(path) {
+                // Built-in numbers of another version: what was learned beside them does not hold for this one's.
+                Ok(profile) if profile.builtin && profile.tool_version != env!("CARGO_PKG_VERSION") => (None, None),
+                Ok(profile) => (Some((path.clone(), profile)), None),
+                Err(error) => (None, Some(error.at(path))),
             },
             _ => (None, None),
         };
-        let mut model = Model { cost: builtin(threads, &[]), complete: false, measured, threads };
+        let numbers = Profile::builtin(host::host(threads), &[]);
+        let cost = CostModel::new(&numbers);
+        let base = Entries::new();
+        let mut model = Model { cost, complete: false, measured, path, numbers, base, threads };
         problem = problem.or_else(|| model.host_mismatch());
         if problem.is_some() {
             model.measured = None;
@@ -62,7 +72,7 @@ impl Model {
 
     /// Takes the adapters into the model, in the order of their numbers, so that `Place::Gpu(n)` means adapter `n` to the
     /// planner, to callers and in explanations, also while one of them is lost: measured numbers where the file has this very adapter
-    /// and driver, built-in ones elsewhere. Keeps nothing of what was learned about GPUs before.
+    /// and driver, built-in ones elsewhere. Keeps what was learned about the CPU, and nothing of what was learned about GPUs before.
     pub(crate) fn rebuild(&mut self, adapters: &[Adapter]) {
         let mut profile = Profile::builtin(host::host(self.threads), adapters);
         if let Some((_, measured)) = &self.measured {
@@ -82,13 +92,21 @@ impl Model {
             let about_gpu = |key: &str| key.contains("gpu");
             profile.learned = measured.learned.clone();
             profile.learned.retain(|key, _| same_gpus || !about_gpu(key));
+            profile.created.clone_from(&measured.created);
+            if measured.tool_version != profile.tool_version {
+                // Another version may count operations in another way: half the confidence.
+                for learned in profile.learned.values_mut() {
+                    learned.variance = 2.0 * learned.variance.max(SIGMA_CALIBRATED * SIGMA_CALIBRATED);
+                }
+            }
+            self.base = measured.learned.clone();
         }
+        let so_far = self.cost.learned();
+        let about_cpu = |key: &str| !key.contains("gpu");
+        profile.learned.extend(so_far.into_iter().filter(|(key, _)| about_cpu(key)));
         self.cost = CostModel::new(&profile);
+        self.numbers = profile;
     }
-}
-
-fn builtin(threads: usize, gpus: &[Adapter]) -> CostModel {
-    CostModel::new(&Profile::builtin(host::host(threads), gpus))
 }
 
 /// The pool's numbers for a snapshot.

@@ -1,19 +1,27 @@
 //! One routed call: estimate, decide, run, observe, explain.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, TryLockError};
 use std::time::Instant;
 
 use veda_kernels_ir::ast::Ty;
 
+#[cfg(feature = "gpu")]
+use super::explore::DeviceJob;
+use super::explore::{Output, Sink};
 use super::shaders::Prepared;
 use super::{Inner, Runtime, session};
+use crate::config::Learning;
 use crate::error::{Error, Result};
 use crate::kernel::assemble::{self, Checks};
 use crate::kernel::pipe::{Pipe, StageKind};
 use crate::kernel::place::Place;
 use crate::kernel::terminal::Terminal;
+use crate::planner::explore::SHORTEST_NS;
 use crate::planner::{Bytes, CallExplanation, Candidate, CostModel, Observation, OutputKind, Residency, Work, decide};
 use crate::telemetry::{Batch, DeviceMetrics};
+
+/// Observations of a kernel after which one may be missed.
+const KNOWN: u64 = 32;
 
 /// What became of a routed call.
 #[derive(Debug)]
@@ -43,16 +51,23 @@ struct Open {
 pub(crate) struct Call {
     /// Names for the explanation; left empty where nobody listens.
     pub(crate) kernels: Vec<String>,
-    work: Work,
-    residency: Residency,
+    pub(super) work: Work,
+    pub(super) residency: Residency,
+    /// Elements that a slice elsewhere has computed: the call goes on from here.
+    pub(super) first: u64,
     /// The places that could run it.
-    candidates: Vec<Candidate>,
-    notes: Vec<String>,
+    pub(super) candidates: Vec<Candidate>,
+    pub(super) notes: Vec<String>,
     /// The shader is the program's own text, not assembled by veda.
     pub(crate) hand_written: bool,
 }
 
 impl Ticket {
+    /// The first element that the twin has to run: those before it are in the output.
+    pub fn first(&self) -> u64 {
+        self.0.as_ref().map_or(0, |open| open.call.first)
+    }
+
     /// The CPU run is over.
     pub fn finish(self) {
         if let Some(open) = self.0 {
@@ -74,6 +89,21 @@ impl Runtime {
         terminal: &Terminal,
         forced: Option<Place>,
         sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<Routed> {
+        self.route_into(pipe, terminal, forced, &mut Sink(sink))
+    }
+
+    /// As [`route`](Self::route), for an output whose twin may run ranges: part of the call may then be tried elsewhere.
+    /// On [`Routed::Cpu`] the elements before [`Ticket::first`] are in the output already and stay there.
+    ///
+    /// # Errors
+    /// Only if the place was forced and cannot be had.
+    pub(crate) fn route_into(
+        &self,
+        pipe: &Pipe<'_>,
+        terminal: &Terminal,
+        forced: Option<Place>,
+        output: &mut dyn Output,
     ) -> Result<Routed> {
         let inner = &self.inner;
         let target = inner.target(forced)?;
@@ -105,22 +135,24 @@ impl Runtime {
         #[cfg(not(feature = "gpu"))]
         let place = inner.choose(&mut call, target, &());
         #[cfg(feature = "gpu")]
-        if let Place::Gpu(index) = place {
-            use super::windows::{self, WindowError};
-            let predicted = inner.predicted(&call, place);
-            let run = |device: &crate::device::Device| {
-                windows::run(device, &prepared, pipe, terminal, predicted, sink).map_err(|error| match error {
-                    // The twin raises the panic, with kernel, index and length.
-                    WindowError::Check => Failure::Twin("a run-time check failed on the device".to_owned()),
-                    WindowError::Device(error) => Failure::Device(error),
-                    error @ WindowError::Whole { .. } => Failure::Refused(error.to_string()),
-                })
-            };
-            if inner.on_gpu(index, &mut call, forced.is_some(), run)? {
-                return Ok(Routed::Done(prepared.assembled.out));
+        {
+            let job = DeviceJob { pipe, terminal, prepared: &prepared };
+            if target.is_none() && output.ranged() {
+                inner.explore(&mut call, place, &job, output);
+            }
+            if let Place::Gpu(index) = place {
+                let range = (call.first, pipe.space.len());
+                let predicted = inner.predicted(&call.rest(), &call.residency, place);
+                let run = |device: &crate::device::Device| job.run(device, range, predicted, output);
+                if inner.on_gpu(index, &mut call, forced.is_some(), run)? {
+                    return Ok(Routed::Done(prepared.assembled.out));
+                }
+                // What a slice has computed went to the output before the part that failed: all of it is computed again.
+                output.clear();
+                call.first = 0;
             }
         }
-        let _ = (place, sink);
+        let _ = (place, output);
         Ok(Routed::Cpu(inner.ticket(call)))
     }
 }
@@ -172,7 +204,32 @@ pub(crate) enum Failure {
 
 impl Call {
     pub(crate) fn new(work: Work, residency: Residency) -> Call {
-        Call { kernels: Vec::new(), work, residency, candidates: Vec::new(), notes: Vec::new(), hand_written: false }
+        Call {
+            kernels: Vec::new(),
+            work,
+            residency,
+            first: 0,
+            candidates: Vec::new(),
+            notes: Vec::new(),
+            hand_written: false,
+        }
+    }
+
+    /// What it computes.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn work(&self) -> &Work {
+        &self.work
+    }
+
+    /// Where its inputs lie.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn residency(&self) -> &Residency {
+        &self.residency
+    }
+
+    /// What is left to do after a slice.
+    fn rest(&self) -> Work {
+        if self.first == 0 { self.work } else { self.work.with_elements(self.work.elements - self.first) }
     }
 }
 
@@ -212,6 +269,12 @@ impl Inner {
 
     fn metrics_on(&self) -> bool {
         cfg!(feature = "telemetry") && self.config.enable_telemetry
+    }
+
+    /// What a pipe costs, in the planner's terms; `None` where it has no form on devices.
+    pub(crate) fn work(&self, pipe: &Pipe<'_>, terminal: &Terminal) -> Option<Work> {
+        let prepared = self.shaders.get(pipe, terminal, self.checks(pipe, self.preferred())).ok()?;
+        Some(describe(pipe, terminal, &prepared).0)
     }
 
     /// Which checks a pipe's shader needs.
@@ -308,9 +371,9 @@ impl Inner {
 
     /// The predicted time of a call, nanoseconds; 0 where nothing is known.
     #[cfg(feature = "gpu")]
-    pub(crate) fn predicted(&self, call: &Call, place: Place) -> u64 {
+    pub(crate) fn predicted(&self, work: &Work, residency: &Residency, place: Place) -> u64 {
         let model = self.model.read().unwrap_or_else(PoisonError::into_inner);
-        model.cost.estimate(&call.work, place, &call.residency, 0, true).map_or(0, |e| e.mean_ns)
+        model.cost.estimate(work, place, residency, 0, true).map_or(0, |e| e.mean_ns)
     }
 
     /// Runs a call on a GPU. `Ok(false)`: the CPU twin is to run, for the reason that was noted in the call.
@@ -378,44 +441,18 @@ impl Inner {
     }
 
     /// Books a finished call: metrics, explanation, model.
-    fn observe(&self, call: &mut Call, place: Place, ns: u64, warm_up: bool, (up, down): (u64, u64)) {
-        let explained = session::active();
-        let (estimates, decision) = {
+    fn observe(&self, call: &mut Call, place: Place, ns: u64, warm_up: bool, bytes: (u64, u64)) {
+        let decision = session::active().then(|| {
             let model = self.model.read().unwrap_or_else(PoisonError::into_inner);
-            let estimate = |c: &Candidate| {
-                Some((c.place, model.cost.estimate(&call.work, c.place, &call.residency, c.queued_ns, c.ready)?))
-            };
-            let estimates: Vec<_> = call.candidates.iter().filter_map(estimate).collect();
-            let decision = explained.then(|| {
-                decide(&model.cost, &call.work, &call.residency, &call.candidates).with_flip(
-                    &model.cost,
-                    &call.work,
-                    &call.residency,
-                    &call.candidates,
-                )
-            });
-            (estimates, decision)
-        };
-        let predicted = estimates.iter().find(|(p, _)| *p == place).map(|(_, e)| e);
-        let alternative = estimates.iter().filter(|(p, _)| *p != place).map(|(_, e)| e.mean_ns).min();
-        self.device_metrics(place).batch(&Batch {
-            elements: call.work.elements,
-            uploaded: up,
-            downloaded: down,
-            observed_ns: ns,
-            predicted_ns: predicted.map_or(0, |e| e.mean_ns),
-            alternative_ns: alternative.unwrap_or(0),
-            covered: predicted.is_some_and(|e| (e.lo_ns..=e.hi_ns).contains(&ns)),
+            let (work, residency) = (&call.work, &call.residency);
+            decide(&model.cost, work, residency, &call.candidates).with_flip(
+                &model.cost,
+                work,
+                residency,
+                &call.candidates,
+            )
         });
-        let contended = call.candidates.iter().any(|c| c.place == place && c.queued_ns > 0);
-        let seen = Observation { place, observed_ns: ns, warm_up, contended };
-        let stale = {
-            let mut model = self.model.write().unwrap_or_else(PoisonError::into_inner);
-            model.cost.observe(&call.work, &call.residency, &seen)
-        };
-        if stale {
-            self.decider.invalidate(call.work.key);
-        }
+        self.book(call, &call.rest(), place, ns, warm_up, bytes);
         if let Some(decision) = decision {
             session::push(CallExplanation {
                 kernels: std::mem::take(&mut call.kernels),
@@ -425,6 +462,57 @@ impl Inner {
                 notes: std::mem::take(&mut call.notes),
                 observed_ns: Some(ns),
             });
+        }
+    }
+
+    /// Books `work`, a call or a part of it: metrics, account, model.
+    pub(super) fn book(&self, call: &Call, work: &Work, place: Place, ns: u64, warm_up: bool, (up, down): (u64, u64)) {
+        let estimates: Vec<_> = {
+            let model = self.model.read().unwrap_or_else(PoisonError::into_inner);
+            let estimate = |c: &Candidate| {
+                Some((c.place, model.cost.estimate(work, c.place, &call.residency, c.queued_ns, c.ready)?))
+            };
+            call.candidates.iter().filter_map(estimate).collect()
+        };
+        let predicted = estimates.iter().find(|(p, _)| *p == place).map(|(_, e)| e);
+        let alternative = estimates.iter().filter(|(p, _)| *p != place).map(|(_, e)| e.mean_ns).min();
+        self.device_metrics(place).batch(&Batch {
+            elements: work.elements,
+            uploaded: up,
+            downloaded: down,
+            observed_ns: ns,
+            predicted_ns: predicted.map_or(0, |e| e.mean_ns),
+            alternative_ns: alternative.unwrap_or(0),
+            covered: predicted.is_some_and(|e| (e.lo_ns..=e.hi_ns).contains(&ns)),
+        });
+        if self.learning == Learning::Off {
+            return;
+        }
+        self.account.ran(ns);
+        if ns >= SHORTEST_NS && call.candidates.len() > 1 {
+            self.account.want(work.key);
+        }
+        let contended = call.candidates.iter().any(|c| c.place == place && c.queued_ns > 0);
+        let seen = Observation { place, observed_ns: ns, warm_up, contended };
+        let stale = {
+            let mut model = match self.model.try_write() {
+                Ok(model) => model,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => {
+                    // Other threads learn or decide right now. One call more or less of a kernel that is well known
+                    // changes nothing, and is left out whatever it took, so that nothing is biased.
+                    let model = self.model.read().unwrap_or_else(PoisonError::into_inner);
+                    if model.cost.observations(work, place, &call.residency) >= KNOWN {
+                        return;
+                    }
+                    drop(model);
+                    self.model.write().unwrap_or_else(PoisonError::into_inner)
+                }
+            };
+            model.cost.observe(work, &call.residency, &seen)
+        };
+        if stale {
+            self.decider.invalidate(work.key);
         }
     }
 

@@ -45,6 +45,15 @@ impl Shaders {
     }
 }
 
+#[cfg(feature = "gpu")]
+impl Shaders {
+    /// The keys of all shaders that were assembled.
+    pub fn keys(&self) -> Vec<u64> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.values().filter_map(|made| Some(made.as_ref().ok()?.key)).collect()
+    }
+}
+
 fn prepare(pipe: &Pipe<'_>, terminal: &Terminal, checks: Checks) -> Result<Arc<Prepared>, Refusal> {
     let assembled = assemble::assemble(pipe, terminal, checks).map_err(|e| e.to_string())?;
     let key = fnv1a(assembled.wgsl.as_bytes());

@@ -16,7 +16,7 @@ use crate::kernel::terminal::Terminal;
 use crate::runtime::shaders::Prepared;
 
 /// Elements of a window at most: far above what a device needs to be busy, far below what 32-bit positions need.
-const LARGEST: u64 = 1 << 26;
+pub(super) const LARGEST: u64 = 1 << 26;
 
 /// What a run took.
 #[derive(Clone, Copy, Debug, Default)]
@@ -87,7 +87,21 @@ fn grid(groups: u64, limit: u32) -> [u32; 3] {
     [x as u32, groups.div_ceil(x).max(1) as u32, 1]
 }
 
-/// Runs a pipe; `sink` receives the elements (or partial results, one per tile) in order, 4 bytes each.
+/// The dispatches of a shader over `n` elements.
+pub(super) fn passes(prepared: &Prepared, n: u64, limit: u32) -> Vec<Pass> {
+    let pass = |(entry, name): (usize, &&str)| {
+        let groups = match *name {
+            "veda_offsets" => 1,
+            "veda_reduce" => n.div_ceil(u64::from(TILE)),
+            _ => n.div_ceil(u64::from(WORKGROUP)),
+        };
+        Pass { entry, groups: grid(groups, limit) }
+    };
+    prepared.assembled.entries.iter().enumerate().map(pass).collect()
+}
+
+/// Runs the elements `from..to` of a pipe; `sink` receives the elements (or partial results, one per tile) in order, 4
+/// bytes each. `from` is a multiple of [`TILE`] for reductions; `predicted_ns` is for the range.
 ///
 /// # Errors
 /// [`WindowError`]; `sink` may have received a part by then.
@@ -96,16 +110,17 @@ pub fn run(
     prepared: &Prepared,
     pipe: &Pipe<'_>,
     terminal: &Terminal,
+    (from, to): (u64, u64),
     predicted_ns: u64,
     sink: &mut dyn FnMut(&[u8]),
 ) -> Result<Observed, WindowError> {
     let roles = &prepared.assembled.roles;
-    let len = pipe.space.len();
+    let len = (to - from).max(1);
     let step = window(pipe, roles, device)?;
     let mut observed = Observed::default();
-    let mut base = 0;
-    while base < len {
-        let n = (len - base).min(step);
+    let mut base = from;
+    while base < to {
+        let n = (to - base).min(step);
         let timing = run_window(device, prepared, pipe, terminal, (base, n), predicted_ns * n / len, sink)?;
         observed.total_ns += timing.total_ns;
         observed.compile_ns += timing.compile_ns.unwrap_or(0);
@@ -149,21 +164,7 @@ fn run_window(
             Role::Status => Binding::Output { bytes: 4, read: Read::All, zero: true },
         })
         .collect();
-    let limit = device.info().limits.max_workgroups_per_dim;
-    let passes: Vec<Pass> = prepared
-        .assembled
-        .entries
-        .iter()
-        .enumerate()
-        .map(|(entry, name)| {
-            let groups = match *name {
-                "veda_offsets" => 1,
-                "veda_reduce" => n.div_ceil(u64::from(TILE)),
-                _ => tiles,
-            };
-            Pass { entry, groups: grid(groups, limit) }
-        })
-        .collect();
+    let passes = passes(prepared, n, device.info().limits.max_workgroups_per_dim);
     let mut failed = false;
     let job = Job { shader: &prepared.shader, bindings: &bindings, passes: &passes, predicted_ns };
     let timing = device.run(&job, &mut |binding, bytes| match roles[binding] {

@@ -13,7 +13,8 @@ pub fn isolated(name: &str, env: &[(&str, &str)], body: fn()) {
         return body();
     }
     let mut command = Command::new(std::env::current_exe().expect("the test knows its own path"));
-    for old in ["VEDA_DEVICE", "VEDA_PROFILE", "VEDA_GPU_MEMORY", "VEDA_NUM_THREADS", "RAYON_NUM_THREADS"] {
+    for old in ["VEDA_DEVICE", "VEDA_PROFILE", "VEDA_LEARN", "VEDA_GPU_MEMORY", "VEDA_NUM_THREADS", "RAYON_NUM_THREADS"]
+    {
         command.env_remove(old);
     }
     // A cache directory of its own: no profile of this machine changes what is tested.

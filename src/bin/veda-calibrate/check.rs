@@ -3,26 +3,13 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use veda::Result;
 use veda::calibrate::check::check as measure;
-use veda::calibrate::key_like;
 use veda::planner::Profile;
-use veda::{Error, Result};
 
 pub fn check(profile: &Profile, path: &Path) -> Result<()> {
-    if let Err(mismatch) = profile.matches(&key_like(profile)) {
-        return Err(Error::Profile { path: path.to_owned(), reason: format!("is of another machine: {mismatch}") });
-    }
-    let bar = ProgressBar::new(1000);
-    if let Ok(style) = ProgressStyle::with_template("{msg:16} {wide_bar} {percent:>3} %  {elapsed}") {
-        bar.set_style(style);
-    }
-    let found = measure(profile, &mut |progress| {
-        bar.set_message(progress.stage.to_owned());
-        bar.set_position((progress.done * 1000.0) as u64);
-    });
-    bar.finish_and_clear();
-    let found = found?;
+    super::of_this_machine(profile, path)?;
+    let found = super::bar::with_bar(|progress| measure(profile, progress))?;
     let mut t = format!(
         "{:<12}{:>10}  {:<6}{:>14}{:>14}{:>14}{:>9}\n",
         "kernel", "elements", "device", "predicted µs", "observed µs", "median µs", "error"

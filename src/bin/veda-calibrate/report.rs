@@ -3,12 +3,14 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use veda::calibrate::drift::Drift;
 use veda::calibrate::report::html;
 use veda::planner::Profile;
 use veda::{Error, Result};
 
-pub fn report(profile: &Profile, output: &Path) -> Result<()> {
-    write(output, html(profile).as_bytes())?;
+pub fn report(profile: &Profile, path: &Path, output: &Path) -> Result<()> {
+    let drift = Drift::load(&Drift::path_beside(path), &profile.created);
+    write(output, html(profile, drift.as_ref()).as_bytes())?;
     super::print(&format!("wrote {}\n", output.display()))
 }
 

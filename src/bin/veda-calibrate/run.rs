@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use veda::calibrate::{Options, calibrate};
 use veda::{Error, Result};
 
@@ -12,17 +11,8 @@ pub fn run(quick: bool, output: Option<PathBuf>, no_gpu: bool, software: bool) -
     // Before the measurement: half a minute for nothing is worse than an early refusal.
     writable(&path)?;
     let start = Instant::now();
-    let bar = ProgressBar::new(1000);
-    if let Ok(style) = ProgressStyle::with_template("{msg:32!} {wide_bar} {percent:>3} %  {elapsed}") {
-        bar.set_style(style);
-    }
     let options = Options::default().quick(quick).gpu(!no_gpu).software(software);
-    let measured = calibrate(&options, &mut |progress| {
-        bar.set_message(progress.stage.to_owned());
-        bar.set_position((progress.done * 1000.0) as u64);
-    });
-    bar.finish_and_clear();
-    let profile = measured?;
+    let profile = super::bar::with_bar(|progress| calibrate(&options, progress))?;
     profile.save(&path).map_err(|e| e.at(&path))?;
     let mut text = format!("measured {} in {:.1} s", devices(&profile), start.elapsed().as_secs_f64());
     if profile.quality.noisy {

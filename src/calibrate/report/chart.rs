@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::page::{bytes, count, escape, time};
+
 const WIDTH: f64 = 360.0;
 const HEIGHT: f64 = 230.0;
 const LEFT: f64 = 48.0;
@@ -168,66 +170,9 @@ fn ticks(unit: Unit, low: f64, high: f64) -> Vec<(f64, String)> {
     }
 }
 
-/// A time given in microseconds.
-pub(super) fn time(us: f64) -> String {
-    match us {
-        us if us >= 1e6 => format!("{} s", three(us / 1e6)),
-        us if us >= 1e3 => format!("{} ms", three(us / 1e3)),
-        us if us >= 1.0 => format!("{} µs", three(us)),
-        us => format!("{} ns", three(us * 1e3)),
-    }
-}
-
-/// A number of things.
-pub(super) fn count(n: f64) -> String {
-    match n {
-        n if n >= 1e9 => format!("{} G", three(n / 1e9)),
-        n if n >= 1e6 => format!("{} M", three(n / 1e6)),
-        n if n >= 1e3 => format!("{} k", three(n / 1e3)),
-        n => three(n),
-    }
-}
-
-/// A size.
-pub(super) fn bytes(b: f64) -> String {
-    const UNITS: [&str; 4] = ["B", "KiB", "MiB", "GiB"];
-    let unit = ((b.max(1.0).log2() / 10.0) as usize).min(UNITS.len() - 1);
-    format!("{} {}", three(b / 1024f64.powi(unit as i32)), UNITS[unit])
-}
-
-/// Three significant digits without trailing zeros.
-pub(super) fn three(v: f64) -> String {
-    let digits = match v.abs() {
-        a if a >= 99.95 => 0,
-        a if a >= 9.995 => 1,
-        _ => 2,
-    };
-    let text = format!("{v:.digits$}");
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
-}
-
-/// Text as HTML.
-pub(super) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_read_well() {
-        assert_eq!(
-            (time(0.25), time(12.34), time(1500.0), time(2e6)),
-            ("250 ns".into(), "12.3 µs".into(), "1.5 ms".into(), "2 s".into())
-        );
-        assert_eq!((count(999.0), count(1_300_000.0)), ("999".into(), "1.3 M".into()));
-        assert_eq!(
-            (bytes(16384.0), bytes(512.0), bytes(1.5 * 1048576.0)),
-            ("16 KiB".into(), "512 B".into(), "1.5 MiB".into())
-        );
-        assert_eq!(escape("a<b>&\"c\""), "a&lt;b&gt;&amp;&quot;c&quot;");
-    }
 
     #[test]
     fn draws_without_nan_even_of_one_point() {

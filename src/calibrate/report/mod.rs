@@ -1,32 +1,37 @@
 //! The profile as a page: one HTML file with its style and charts inside, no script, no network.
 
 mod chart;
+mod costs;
+mod drift;
+mod graph;
 
 use std::fmt::Write;
 
-use chart::{Line, Unit, bytes, chart, count, escape, three, time};
+use chart::{Line, Unit, chart};
 
+use super::drift::Drift;
 use super::examples::{EXAMPLES, Example};
+use crate::page::{self, bytes, count, escape, three, time};
 use crate::planner::decide::{Crossover, crossover};
 use crate::planner::profile::{DeviceKind, DeviceProfile, Knot, Profile, keys};
+use crate::planner::trace::gantt;
 use crate::planner::{Candidate, CostModel, Place};
 
 /// Most devices that have a colour of their own.
 const COLOURS: usize = 4;
 
-/// The page.
-pub fn html(profile: &Profile) -> String {
-    let mut page = String::from("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
-    page += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
-    let _ = writeln!(page, "<title>veda profile of {}</title>\n<style>", escape(&profile.host.cpu_model));
-    page += include_str!("style.css");
-    page += "</style>\n</head>\n<body>\n<main>\n";
+/// The page; `drift`: what moved since, where somebody measured again.
+pub fn html(profile: &Profile, drift: Option<&Drift>) -> String {
+    let mut page = page::open(&format!("veda profile of {}", profile.host.cpu_model), gantt::STYLE);
     page += &head(profile);
     page += &crossovers(profile);
+    page += &graph::section(profile);
     for (i, device) in profile.devices.iter().enumerate() {
         page += &curves(i, device);
     }
+    page += &costs::costs(profile);
     page += &rates(profile);
+    page += &drift.map(drift::table).unwrap_or_default();
     page += &scalars(profile);
     page += &identity(profile);
     let _ = writeln!(
@@ -34,8 +39,7 @@ pub fn html(profile: &Profile) -> String {
         "<footer>Written by veda-calibrate {}. The file holds everything it shows: no script, no network.</footer>",
         escape(&profile.tool_version)
     );
-    page += "</main>\n</body>\n</html>\n";
-    page
+    page + page::CLOSE
 }
 
 fn colour(i: usize) -> String {
@@ -216,7 +220,7 @@ fn title(key: &str) -> &str {
         keys::GATHER => "Random gather",
         keys::UPLOAD => "Host to device",
         keys::DOWNLOAD => "Device to host",
-        "reduce" => "Reduction",
+        keys::REDUCE => "Reduction",
         other => other,
     }
 }
@@ -336,6 +340,7 @@ fn identity(profile: &Profile) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::page::check_nesting;
     use crate::planner::profile::{Adapter, Host};
 
     fn profile() -> Profile {
@@ -344,30 +349,10 @@ mod tests {
         Profile::builtin(host, &[gpu])
     }
 
-    /// Every element that is opened is closed, in order.
-    fn check_nesting(html: &str) {
-        let void = ["meta", "!doctype", "line", "polyline", "polygon"];
-        let mut open = Vec::new();
-        let mut rest = html;
-        while let Some(at) = rest.find('<') {
-            rest = &rest[at + 1..];
-            let end = rest.find('>').expect("a tag ends");
-            let tag = &rest[..end];
-            rest = &rest[end + 1..];
-            let name = tag.split([' ', '/', '\n']).find(|n| !n.is_empty()).expect("a tag has a name");
-            if let Some(closed) = tag.strip_prefix('/') {
-                assert_eq!(open.pop(), Some(closed), "before {}", &rest[..rest.len().min(80)]);
-            } else if !void.contains(&name) {
-                open.push(name);
-            }
-        }
-        assert!(open.is_empty(), "{open:?} stay open");
-    }
-
     #[test]
     fn holds_every_curve_of_every_device_and_nests() {
         let profile = profile();
-        let page = html(&profile);
+        let page = html(&profile, None);
         check_nesting(&page);
         for (i, device) in profile.devices.iter().enumerate() {
             for (key, knots) in &device.curves {
@@ -384,10 +369,42 @@ mod tests {
     }
 
     #[test]
+    fn draws_the_plan_of_the_sample_graph() {
+        let page = html(&profile(), None);
+        let start = page.find("data-graph=\"sample\"").expect("is planned");
+        let chart = &page[start..start + page[start..].find("</svg>").expect("has a chart")];
+        for stage in ["decode", "denoise", "encode"] {
+            assert!(chart.contains(stage), "{stage} is not drawn");
+        }
+        assert!(page.contains("all CPU"), "the comparison is shown");
+        // A foreign machine without a GPU has a plan too.
+        assert!(html(&Profile::builtin(profile().host, &[]), None).contains("data-graph=\"sample\""));
+    }
+
+    #[test]
+    fn shows_costs_overlaps_and_what_drifted() {
+        let profile = profile();
+        let mut now = profile.clone();
+        for knot in now.devices[1].curves.get_mut(keys::UPLOAD).expect("built in") {
+            knot.min_us *= 9.0;
+            knot.p50_us *= 9.0;
+            knot.p90_us *= 9.0;
+        }
+        let page = html(&profile, Some(&crate::calibrate::drift::assess(&profile, &now)));
+        check_nesting(&page);
+        for (i, key) in [(0, keys::FORK_JOIN_US), (1, keys::MARGINAL_US), (0, keys::OVERLAP), (1, keys::OVERLAP_UPLOAD)]
+        {
+            assert_eq!(page.matches(&format!("data-cost=\"{i}/{key}\"")).count(), 1, "{i}/{key}");
+        }
+        assert!(page.contains("1 of ") && page.contains("×9") && page.contains(">worse<"), "{page}");
+        assert!(!html(&profile, None).contains("What moved since") && !page.contains("NaN"));
+    }
+
+    #[test]
     fn marks_the_crossover_of_a_card_and_says_when_there_is_none() {
-        let page = html(&profile());
+        let page = html(&profile(), None);
         assert!(page.contains("class=\"mark-text\""), "the built-in card wins the heavy example at some size");
-        let alone = html(&Profile::builtin(profile().host, &[]));
+        let alone = html(&Profile::builtin(profile().host, &[]), None);
         assert!(alone.contains("no GPU") && !alone.contains("class=\"mark-text\""));
         check_nesting(&alone);
     }
