@@ -1,5 +1,6 @@
 //! `check --graph`: plans a graph of 12 stages from the profile, runs it, and says where the plan was wrong.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use veda::calibrate::Progress;
@@ -55,7 +56,8 @@ pub fn check(profile: &Profile, path: &Path, options: &Options) -> Result<()> {
     if let (Some(file), Some(last)) = (&options.page, rounds.last()) {
         let page = gantt::page("check --graph: predicted and measured", &[&last.plan, &last.best]);
         std::fs::write(file, page).map_err(|source| Error::Io { path: file.clone(), source })?;
-        t += &format!("\nwrote {}\n", file.display());
+        // Writing to a string cannot fail.
+        let _ = writeln!(t, "\nwrote {}", file.display());
     }
     super::print(&t)
 }
@@ -98,9 +100,10 @@ fn text(name: &str, round: &Round) -> String {
     let middle = round.all_ns.get(round.all_ns.len() / 2).copied().unwrap_or(0);
     let mut t = format!("\n== planned {name}\n{}\n", round.plan);
     for (tried, ns) in &round.tried {
-        t += &format!("  {tried:<28}{:>12}\n", ms(*ns));
+        let _ = writeln!(t, "  {tried:<44}{:>12}", ms(*ns));
     }
-    t += &format!(
+    let _ = write!(
+        t,
         "\nfastest of {} runs ({}, median {})\n{}\n{}",
         round.all_ns.len(),
         ms(round.best.makespan_ns),
@@ -109,7 +112,7 @@ fn text(name: &str, round: &Round) -> String {
         diff(&round.plan, &round.best)
     );
     for note in &round.notes {
-        t += &format!("note: {note}\n");
+        let _ = writeln!(t, "note: {note}");
     }
     t
 }
@@ -189,7 +192,7 @@ fn build(runtime: &Runtime, width: u32, height: u32) -> Result<(Plan, Var<u32>)>
     let mut g = Graph::on(runtime);
     g.for_many_runs();
     let (file, weights) = (g.input(&file), g.input(&weights));
-    let raw = g.host("decode", &file, pixels, |file: &[u32], out: &mut [u32]| {
+    let raw = g.host("decode", file, pixels, |file: &[u32], out: &mut [u32]| {
         // Each value depends on the one before, as in every entropy coder.
         let mut state = 1u32;
         for (four, word) in out.chunks_mut(4).zip(file) {
@@ -202,7 +205,7 @@ fn build(runtime: &Runtime, width: u32, height: u32) -> Result<(Plan, Var<u32>)>
     let light = g.apply(linear::on(&raw))?;
     let exposed = g.apply(expose::on(&light, 1.7))?;
     let total = g.sum(&exposed)?;
-    let curve = g.host("curve", &total, 256, move |total: &[f32], out: &mut [f32]| {
+    let curve = g.host("curve", total, 256, move |total: &[f32], out: &mut [f32]| {
         let mean = (total.iter().sum::<f32>() / pixels as f32).clamp(0.05, 0.95);
         let power = 0.5f32.ln() / mean.ln();
         for (i, v) in out.iter_mut().enumerate() {
@@ -215,7 +218,7 @@ fn build(runtime: &Runtime, width: u32, height: u32) -> Result<(Plan, Var<u32>)>
     let sharp = g.apply(sharpen::on(&toned, &blurred, 0.6))?;
     let bytes = g.apply(quantise::on(&sharp))?;
     let small = g.apply(thumbnail::on(&bytes, width).over([width / 8, height / 8]))?;
-    let encoded = g.host("encode", &bytes, pixels / 4, |bytes: &[u32], out: &mut [u32]| {
+    let encoded = g.host("encode", bytes, pixels / 4, |bytes: &[u32], out: &mut [u32]| {
         let mut before = 0u32;
         for (word, four) in out.iter_mut().zip(bytes.chunks(4)) {
             for pixel in four {
