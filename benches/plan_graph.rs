@@ -55,6 +55,7 @@ fn layered(tasks: usize, seed: u64) -> TaskGraph {
         graph.data[d].wanted = (random(&mut s, 12) == 0).then_some(Place::Cpu);
         graph.tasks.push(Task {
             name: format!("t{t}"),
+            only: None,
             cost,
             reads,
             writes: vec![d],

@@ -521,5 +521,6 @@ fn arrays_are_cheap_to_hand_around() {
     assert_eq!(format!("{flags:?}"), "Array<bool>[2] on CPU");
     let vec = vec![1.5f32; 1000];
     let at = vec.as_ptr().addr();
-    assert_eq!(Array::from(vec).into_vec().unwrap().as_ptr().addr(), at, "a vector goes in and out without a copy");
+    let back = Array::from(vec).into_vec().unwrap();
+    assert_eq!(back.as_ptr().addr(), at, "a vector goes in and out without a copy");
 }

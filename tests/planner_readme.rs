@@ -46,6 +46,7 @@ fn the_worked_example_of_a_graph_is_right() {
     let datum = |name: &str, wanted| Datum { name: name.into(), bytes: 4 * n, elements: n, wanted, piece: None };
     let stage = |key: u64, from: usize| Task {
         name: format!("stage {key}"),
+        only: None,
         cost: TaskCost::Kernel {
             work: Work {
                 key,

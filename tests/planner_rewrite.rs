@@ -17,6 +17,7 @@ fn datum(name: String, elements: u64) -> Datum {
 fn task(name: String, cost: TaskCost, reads: Vec<Read>, write: usize) -> Task {
     Task {
         name,
+        only: None,
         cost,
         reads,
         writes: vec![write],

@@ -53,6 +53,7 @@ impl Builder {
         let fusible = divisible == Divisible::By { grain: GROUP, per_output: 1 };
         self.graph.tasks.push(Task {
             name: name.to_owned(),
+            only: None,
             cost,
             reads: reads.iter().map(|&(datum, access)| Read { datum, access }).collect(),
             writes: vec![write],

@@ -7,12 +7,11 @@ use super::order::{predecessors, topological};
 use super::{Graph, Keep, Origin, Price, TaskNode, WORD};
 use crate::error::{GraphError, Result};
 use crate::kernel::place::Place;
-use crate::planner::CostModel;
 use crate::planner::task_graph::{DataResidency, Datum, DatumId, Task, TaskCost, TaskGraph};
 use crate::runtime::Runtime;
 use crate::runtime::graph::Store;
 use crate::runtime::graph::op::{ArraySpec, Node, Program, Shape};
-use crate::runtime::graph::price::{fixed_cost, host_cost};
+use crate::runtime::graph::price::host_cost;
 
 /// A graph, ready to be planned. Data have the numbers of the variables.
 #[derive(Debug, Default)]
@@ -37,7 +36,7 @@ impl Graph {
     ///
     /// # Errors
     /// [`GraphError::Cycle`], [`GraphError::NoOutput`].
-    pub(super) fn lower(self, runtime: &Runtime, model: &CostModel, device: Place) -> Result<Lowered> {
+    pub(super) fn lower(self, runtime: &Runtime, device: Place) -> Result<Lowered> {
         let mut writer = vec![None; self.values.len()];
         for (t, task) in self.tasks.iter().enumerate() {
             for &d in &task.writes {
@@ -72,11 +71,13 @@ impl Graph {
         for &t in order.iter().filter(|t| live.contains(t)) {
             let Some(task) = tasks[t].take() else { continue };
             let inputs: Vec<Shape> = task.reads.iter().map(|r| shapes[r.datum]).collect();
-            let cost = cost(&task, &inputs, runtime, model, forced)?;
+            let cost = cost(&task, &inputs, runtime)?;
             let device_form = matches!(cost, TaskCost::Kernel { .. });
+            let only = task.place.or(forced).filter(|_| device_form);
             lowered.graph.tasks.push(Task {
                 name: task.name,
                 cost,
+                only,
                 reads: task.reads,
                 writes: task.writes,
                 after: task.after.iter().map(|&a| place[a]).collect(),
@@ -109,13 +110,7 @@ impl Graph {
     }
 }
 
-fn cost(
-    task: &TaskNode,
-    inputs: &[Shape],
-    runtime: &Runtime,
-    model: &CostModel,
-    forced: Option<Place>,
-) -> Result<TaskCost> {
+fn cost(task: &TaskNode, inputs: &[Shape], runtime: &Runtime) -> Result<TaskCost> {
     let bytes: u64 = inputs.iter().map(|s| WORD * s.len as u64).sum();
     let (work, repeat) = match (&task.node, task.price) {
         (_, Price::Host(key)) => return Ok(host_cost(key, bytes)),
@@ -128,8 +123,5 @@ fn cost(
         let key = super::key(&[&task.name, "no device form"]);
         return Ok(host_cost(key, bytes.saturating_mul(repeat)));
     };
-    Ok(match task.place.or(forced) {
-        Some(place) => fixed_cost(model, &work, repeat, place),
-        None => TaskCost::Kernel { work, repeat },
-    })
+    Ok(TaskCost::Kernel { work, repeat })
 }

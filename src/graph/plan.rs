@@ -16,7 +16,7 @@ use crate::planner::plan::{Action, Plan as Planned};
 use crate::planner::planning::plan;
 use crate::planner::task_graph::{DataResidency, DatumId, Task, TaskGraph};
 use crate::planner::timeline::{Lane, Timeline};
-use crate::planner::{Objective, ProfileSet};
+use crate::planner::{Goal, Objective, ProfileSet};
 use crate::runtime::graph::{self, RunOptions, Store};
 use crate::runtime::{Runtime, graph::price};
 
@@ -38,10 +38,23 @@ impl Graph {
         let objective = self.objective;
         let device = set.admitted().iter().map(|offer| offer.place).find(|&p| p != Place::Cpu).unwrap_or(Place::Cpu);
         let id = self.id;
-        let lowered = self.lower(&runtime, &set.model, device)?;
+        let mut lowered = self.lower(&runtime, device)?;
         let residency = Lowered::residency(&lowered.inputs);
-        let planned = plan(&lowered.graph, &set, &residency, &objective, SEED)
-            .map_err(|e| GraphError::Unplannable { reason: e.to_string() })?;
+        let make = |graph: &TaskGraph| {
+            plan(graph, &set, &residency, &objective, SEED)
+                .map_err(|e| GraphError::Unplannable { reason: e.to_string() })
+        };
+        let mut planned = make(&lowered.graph)?;
+        // What may stay on a device is not to be sent there if the CPU made it: the better of both ends counts.
+        let fast = matches!(objective.goal, Goal::Makespan | Goal::Deadline { .. });
+        if fast && lowered.graph.data.iter().any(|d| d.wanted.is_some_and(|place| place != Place::Cpu)) {
+            let mut at_host = lowered.graph.clone();
+            at_host.data.iter_mut().for_each(|d| d.wanted = d.wanted.map(|_| Place::Cpu));
+            let other = make(&at_host)?;
+            if other.timeline.makespan_ns < planned.timeline.makespan_ns {
+                (planned, lowered.graph) = (other, at_host);
+            }
+        }
         Ok(Plan(Arc::new(Inner { id, runtime, set, objective, lowered, residency, planned })))
     }
 }
@@ -100,7 +113,12 @@ impl Inner {
     ) -> Result<Planned, crate::planner::task_graph::GraphError> {
         let mut set = self.set.clone();
         set.places.retain(|offer| !lost.contains(&offer.place));
-        plan(graph, &set, residency, &self.objective, SEED)
+        // What was forced on a device that is gone runs anywhere rather than not at all.
+        let mut graph = graph.clone();
+        for task in &mut graph.tasks {
+            task.only = task.only.filter(|place| !lost.contains(place));
+        }
+        plan(&graph, &set, residency, &self.objective, SEED)
     }
 }
 

@@ -65,6 +65,7 @@ pub fn digest(graph: &TaskGraph, set: &ProfileSet, residency: &DataResidency, ob
             TaskCost::Staged(work) => d.work(work),
         }
         d.list(task.reads.iter().map(|r| (r.datum as u64) << 1 | u64::from(r.access == Access::Whole)));
+        d.number(task.only.map_or(0, |p| 1 + place(p)));
         d.list(task.writes.iter().map(|&w| w as u64));
         d.list(task.after.iter().map(|&a| a as u64));
         d.list(task.origin.iter().map(|&o| o as u64));

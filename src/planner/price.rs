@@ -174,6 +174,9 @@ fn job(
 /// One task at one place. `read`: bytes of its inputs; `bytes`: of its inputs and outputs.
 fn run(task: &Task, set: &ProfileSet, offer: &PlaceOffer, read: u64, bytes: u64) -> Option<Run> {
     let (model, place) = (&set.model, offer.place);
+    if task.only.is_some_and(|only| only != place) {
+        return None;
+    }
     let build = |key: u64| {
         let compile = if offer.is_ready(key) { 0 } else { model.compile(place).map_or(0, |e| e.mean_ns) };
         Run { build_ns: compile, build_key: key, ..Run::default() }

@@ -58,6 +58,9 @@ pub struct Task {
     pub name: String,
     /// What it costs, and where it can run.
     pub cost: TaskCost,
+    /// The only place where it may run, whatever is faster; `None`: any that can.
+    #[serde(default)]
+    pub only: Option<Place>,
     /// What it reads.
     pub reads: Vec<Read>,
     /// What it writes; no other task writes these.

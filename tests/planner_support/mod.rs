@@ -45,6 +45,7 @@ impl Builder {
         let out = self.datum(&format!("{name}'s result"), elements);
         self.graph.tasks.push(Task {
             name: name.into(),
+            only: None,
             cost,
             reads,
             writes: vec![out],

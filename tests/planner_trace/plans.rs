@@ -18,6 +18,7 @@ pub fn datum(name: &str, bytes: u64, wanted: Option<Place>) -> Datum {
 pub fn task(name: &str, cpu: u64, gpu: u64, reads: &[usize], writes: &[usize]) -> Task {
     Task {
         name: name.into(),
+        only: None,
         cost: TaskCost::Fixed(BTreeMap::from([(CPU, cpu), (GPU, gpu), (Place::Gpu(1), gpu)])),
         reads: reads.iter().map(|&datum| Read { datum, access: Access::Whole }).collect(),
         writes: writes.to_vec(),

@@ -30,7 +30,7 @@ pub fn candidates(graph: &TaskGraph) -> Vec<(DatumId, TaskId, TaskId)> {
         let same = fusible(&graph.tasks[c]).is_some_and(|w| w.elements == work.elements);
         let map = work.output == OutputKind::Map && info.elements == work.elements;
         let free = info.wanted.is_none() && info.piece.is_none() && waited[p].iter().all(|&t| t == c);
-        if alone && same && map && free {
+        if alone && same && map && free && task.only == graph.tasks[c].only {
             found.push((d, p, c));
         }
     }

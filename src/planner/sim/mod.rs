@@ -7,7 +7,7 @@
 //! # use veda::planner::{Action, Place, Plan, Step, plan, task_graph::*, sim::Sim, Timeline};
 //! # use std::collections::BTreeMap;
 //! # let cost = TaskCost::Fixed(BTreeMap::from([(Place::Cpu, 900)]));
-//! # let task = Task { name: "blur".into(), cost, reads: vec![], writes: vec![0], after: vec![],
+//! # let task = Task { name: "blur".into(), cost, only: None, reads: vec![], writes: vec![0], after: vec![],
 //! #     divisible: Divisible::No, fusible: false, origin: vec![], window: None };
 //! # let graph = TaskGraph { data: vec![Datum { bytes: 4, wanted: Some(Place::Cpu), ..Datum::default() }], tasks: vec![task] };
 //! # let steps = vec![Step { action: Action::Run(0), start_ns: 0, end_ns: 900 }];

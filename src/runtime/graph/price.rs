@@ -1,6 +1,5 @@
 //! What the nodes of a graph cost, and what a plan for this machine may use.
 
-use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
 use super::op::{Form, LoopNode, Op, Operand, Shape};
@@ -93,12 +92,6 @@ pub(crate) fn expected(model: &CostModel, task: &Task, place: Place) -> Option<u
 /// Code for the CPU only.
 pub(crate) fn host_cost(key: u64, bytes: u64) -> TaskCost {
     TaskCost::Host { key, ns: HOST_CALL_NS + (HOST_NS_PER_BYTE * bytes as f64) as u64, sigma: HOST_SIGMA }
-}
-
-/// A kernel that may run at one place only.
-pub(crate) fn fixed_cost(model: &CostModel, work: &Work, repeat: u64, place: Place) -> TaskCost {
-    let ns = model.exec(work, place).map_or(HOST_CALL_NS, |e| e.mean_ns).saturating_mul(repeat);
-    TaskCost::Fixed(BTreeMap::from([(place, ns)]))
 }
 
 /// Kernels that run one after the other, as one over as many elements as the largest.

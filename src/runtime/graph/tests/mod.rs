@@ -64,7 +64,18 @@ impl Maker {
         let cost = TaskCost::Fixed(BTreeMap::new());
         let origin = vec![self.graph.tasks.len()];
         let (after, fusible, window) = (Vec::new(), false, None);
-        self.graph.tasks.push(Task { name, cost, reads, writes, after, divisible, fusible, origin, window });
+        self.graph.tasks.push(Task {
+            name,
+            cost,
+            only: None,
+            reads,
+            writes,
+            after,
+            divisible,
+            fusible,
+            origin,
+            window,
+        });
         self.program.nodes.push(node);
     }
 
