@@ -65,7 +65,9 @@ impl GpuLane<'_> {
                     if !self.shared.written(board, &u, Some(self.gpu)) {
                         continue;
                     }
-                    if board.arrays[u.array].on_gpu(self.gpu, &u) && !self.gather(board, &u) {
+                    let unused = Shared::readers(board, u.array) == 0 && board.arrays[u.array].wanted.is_none();
+                    if unused || board.arrays[u.array].on_gpu(self.gpu, &u) && !self.gather(board, &u) {
+                        // Nothing to copy: it is here, or another lane took its reader and its memory is gone.
                         Job::Again
                     } else if board.arrays[u.array].within_reach(self.gpu, &u) {
                         Job::Upload(u)
