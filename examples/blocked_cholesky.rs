@@ -89,14 +89,13 @@ fn graph(a: &Tiles<Array<f32>>, n: usize) -> veda::Result<(Graph, Tiles<Var<f32>
         .collect();
     for k in 0..count {
         let diagonal = tiles[k][k];
-        let l = g.host(&format!("factorise {k}"), &diagonal, n * n, move |a: &[f32], l: &mut [f32]| {
+        let l = g.host(&format!("factorise {k}"), diagonal, n * n, move |a: &[f32], l: &mut [f32]| {
             factorise(a, n, l);
         })?;
-        let inverse = g.host(&format!("invert {k}"), &l, n * n, move |l: &[f32], x: &mut [f32]| invert(l, n, x))?;
+        let inverse = g.host(&format!("invert {k}"), l, n * n, move |l: &[f32], x: &mut [f32]| invert(l, n, x))?;
         tiles[k][k] = l;
-        for i in k + 1..count {
-            let below = tiles[i][k];
-            tiles[i][k] = g.apply(solve::on(&below, &inverse, edge).over([edge, edge]))?;
+        for row in &mut tiles[k + 1..] {
+            row[k] = g.apply(solve::on(&row[k], &inverse, edge).over([edge, edge]))?;
         }
         for i in k + 1..count {
             for j in k + 1..=i {

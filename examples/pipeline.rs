@@ -177,7 +177,7 @@ fn stages(g: &mut Graph, samples: &Array<f32>, width: u32, height: u32) -> veda:
     let weights = g.input_named("weights", &Array::from(gaussian()));
     let linear = g.apply(to_linear::on(&photo))?; // 1
     let luma = g.apply(luminance::on(&linear).over([width, height]))?; // 2
-    let table = g.host("tone table", &luma, LEVELS, table)?; // 3: host, while the blur runs
+    let table = g.host("tone table", luma, LEVELS, table)?; // 3: host, while the blur runs
     let rows = g.apply(blur_rows::on(&luma, &weights, width).over([width, height]))?; // 4
     let blurred = g.apply(blur_columns::on(&rows, &weights, width, height).over([width, height]))?; // 5
     let toned = g.apply(tone::on(&linear, &table))?; // 6
@@ -185,7 +185,7 @@ fn stages(g: &mut Graph, samples: &Array<f32>, width: u32, height: u32) -> veda:
     let shaded = g.apply(vignette::on(&sharp, width, height))?; // 8
     let encoded = g.apply(to_srgb::on(&shaded))?; // 9
     let edge = width as usize;
-    let developed = g.host("error diffusion", &encoded, &encoded, move |samples: &[f32], out: &mut [f32]| {
+    let developed = g.host("error diffusion", encoded, encoded, move |samples: &[f32], out: &mut [f32]| {
         diffuse(samples, edge, out);
     })?; // 10: host, while the thumbnail is made
     let thumb = width / SHRINK;

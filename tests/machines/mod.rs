@@ -19,7 +19,7 @@ pub fn profile(name: &str) -> Profile {
     Profile::load(&path).unwrap_or_else(|e| panic!("{name} {e}"))
 }
 
-/// Random numbers: SplitMix64, the same on every machine.
+/// Random numbers: `SplitMix64`, the same on every machine.
 #[derive(Clone, Debug)]
 pub struct Random(pub u64);
 
