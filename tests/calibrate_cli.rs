@@ -154,7 +154,11 @@ fn compare_shows_numbers_crossovers_and_decisions() {
     assert!(line("logistic").contains("GPU 0") && shown.contains("GPU 0 in A, CPU in B"), "{shown}");
     let json = stdout(&run(&["compare", text(&a), text(&b), "--json"]));
     let found: Comparison = serde_json::from_str(&json).expect("a comparison");
-    let mean = found.devices[1].rows.iter().filter(|r| r.name == keys::UPLOAD).filter_map(|r| r.change());
+    let mean = found.devices[1]
+        .rows
+        .iter()
+        .filter(|r| r.name == keys::UPLOAD)
+        .filter_map(veda::calibrate::compare::Row::change);
     assert!(mean.clone().count() > 3 && mean.clone().all(|x| (x - 5.0).abs() < 0.01), "{json}");
     assert!(!found.decisions.is_empty() && found.crossovers.iter().any(|c| c.cold[0] != c.cold[1]));
     // A profile beside itself differs in nothing.

@@ -156,7 +156,7 @@ fn filters_go_on() {
     let again = g.filter(&both, |x| x > 20_000.0).unwrap();
     let sum = g.sum(&again).unwrap();
     let sorted = g
-        .host("sort", &again, &again, |x: &[f32], out: &mut [f32]| {
+        .host("sort", again, again, |x: &[f32], out: &mut [f32]| {
             out.copy_from_slice(x);
             out.sort_by(|a, b| b.total_cmp(a));
         })
@@ -248,7 +248,7 @@ fn host_functions_with_captures_and_order() {
     let x = g.input(&Array::from(vec![1u32, 2, 3]));
     let note = |g: &mut Graph, name: &'static str| {
         let log = Arc::clone(&log);
-        g.host(name, &x, 1, move |x: &[u32], out: &mut [u32]| {
+        g.host(name, x, 1, move |x: &[u32], out: &mut [u32]| {
             log.lock().unwrap().push(name);
             out[0] = x[0];
         })
@@ -327,7 +327,7 @@ fn failures_name_the_node_and_leave_inputs_alone() {
     let build = |f: fn(&[f32], &mut [f32]) -> Result<(), String>| {
         let mut g = Graph::new();
         let x = g.input(&input);
-        let y = g.host("brittle", &x, &x, f).unwrap();
+        let y = g.host("brittle", x, x, f).unwrap();
         let z = g.apply(square::on(&y)).unwrap();
         g.output(&z);
         g.plan().unwrap()
@@ -482,7 +482,7 @@ fn futures_run_and_can_be_dropped() {
     for _ in 0..200 {
         let runs = Arc::clone(&runs);
         x = g
-            .host("slow", &x, &x, move |x: &[u32], out: &mut [u32]| {
+            .host("slow", x, x, move |x: &[u32], out: &mut [u32]| {
                 std::thread::sleep(std::time::Duration::from_millis(5));
                 runs.fetch_add(1, Ordering::Relaxed);
                 out[0] = x[0] + 1;

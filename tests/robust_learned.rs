@@ -41,7 +41,7 @@ fn teach(runtime: &Runtime, calls: usize) {
 fn calibrated(path: &Path) -> Profile {
     let mut profile = Profile::builtin(veda::calibrate::host::host(2), &[]);
     profile.builtin = false;
-    profile.created = "now".to_owned();
+    "now".clone_into(&mut profile.created);
     profile.save(path).unwrap();
     Profile::load(path).unwrap()
 }
@@ -53,7 +53,7 @@ fn observations(path: &Path) -> u64 {
 }
 
 fn numbers(path: &Path) -> Profile {
-    Profile { learned: Default::default(), ..Profile::load(path).unwrap() }
+    Profile { learned: std::collections::BTreeMap::default(), ..Profile::load(path).unwrap() }
 }
 
 fn file(directory: &tempfile::TempDir) -> PathBuf {
@@ -71,7 +71,11 @@ fn the_end_of_a_runtime_saves_into_the_profile_and_the_next_one_goes_on() {
         drop(runtime);
         assert_eq!(observations(&path), 5 * run);
     }
-    assert_eq!(numbers(&path), Profile { learned: Default::default(), ..before }, "only what was learned changes");
+    assert_eq!(
+        numbers(&path),
+        Profile { learned: std::collections::BTreeMap::default(), ..before },
+        "only what was learned changes"
+    );
 }
 
 #[test]
