@@ -65,7 +65,7 @@ fn undecided(directory: &Path, known: Place, guessed: Place, learning: Learning)
     let told = *why.calls[0].decision.estimate(guessed).expect("two devices");
     let rest = told.mean_ns - told.terms.exec;
     let wanted = (3 * truth / 2).saturating_sub(rest).max(truth / 10);
-    let index = if guessed == Place::Cpu { 0 } else { 1 };
+    let index = usize::from(guessed != Place::Cpu);
     for rate in profile.devices[index].op_rates.values_mut() {
         *rate *= told.terms.exec as f64 / wanted as f64;
     }

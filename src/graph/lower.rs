@@ -113,6 +113,11 @@ impl Graph {
 fn cost(task: &TaskNode, inputs: &[Shape], runtime: &Runtime) -> Result<TaskCost> {
     let bytes: u64 = inputs.iter().map(|s| WORD * s.len as u64).sum();
     let (work, repeat) = match (&task.node, task.price) {
+        (Node::Loop(body), Price::Host(key)) => {
+            // Every round reads what the loop reads.
+            let bytes = bytes.saturating_mul(body.count.most());
+            return Ok(host_cost(key, bytes));
+        }
         (_, Price::Host(key)) => return Ok(host_cost(key, bytes)),
         (_, Price::Staged(work)) => return Ok(TaskCost::Staged(work)),
         (Node::Op(op), Price::Form) => (runtime.node_work(op.as_ref(), inputs)?, 1),

@@ -157,6 +157,9 @@ impl Graph {
         let next = ends.iter().map(|&id| operand(id)).collect();
         let mut steps = Vec::with_capacity(inner.tasks.len());
         for task in &inner.tasks {
+            if task.place.is_some() {
+                return Err(GraphError::NotInLoop { what: "a node with a place of its own" }.into());
+            }
             let Node::Op(op) = &task.node else { return Err(GraphError::NotInLoop { what: "such a node" }.into()) };
             let reads = task.reads.iter().map(|r| operand(r.datum)).collect();
             let output = inner.values[task.writes[0]].shape;

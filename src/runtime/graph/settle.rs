@@ -10,7 +10,7 @@ use super::array::Array;
 use super::board::{Board, Progress, Shared};
 use super::error::RunError;
 use super::tasks::{Step, Use, What};
-use crate::planner::task_graph::{DataResidency, DatumId, TaskGraph, TaskId};
+use crate::planner::task_graph::{DataResidency, DatumId, TaskCost, TaskGraph, TaskId};
 use crate::planner::work::Place;
 
 /// Forgets everything that is not done. No lane runs, nothing is in flight.
@@ -94,7 +94,8 @@ pub(super) fn suffix(graph: &TaskGraph, arrays: &mut [Array], ran: &BTreeSet<Tas
             let used = arrays[*d].wanted.is_some() || read.contains(d);
             used && !arrays[*d].anywhere(&whole(*d))
         };
-        let effect = task.writes.is_empty() && !ran.contains(&t);
+        // Host functions run for what they do, too: once, whether somebody reads what they write or not.
+        let effect = matches!(task.cost, TaskCost::Host { .. }) && !ran.contains(&t);
         needed[t] = effect || task.writes.iter().any(missing);
         if needed[t] {
             read.extend(task.reads.iter().map(|r| r.datum));
