@@ -7,8 +7,8 @@ use super::order::{predecessors, topological};
 use super::{Graph, Keep, Origin, Price, TaskNode, WORD};
 use crate::error::{GraphError, Result};
 use crate::kernel::place::Place;
-use crate::planner::CostModel;
-use crate::planner::task_graph::{DataResidency, Datum, DatumId, Task, TaskCost, TaskGraph};
+use crate::planner::task_graph::{DataResidency, Datum, DatumId, Task, TaskCost, TaskGraph, TaskId};
+use crate::planner::{CostModel, Work};
 use crate::runtime::Runtime;
 use crate::runtime::graph::Store;
 use crate::runtime::graph::op::{ArraySpec, Node, Program, Shape};
@@ -23,6 +23,8 @@ pub(super) struct Lowered {
     pub graph: TaskGraph,
     /// The caller's arrays.
     pub inputs: BTreeMap<DatumId, Arc<Store>>,
+    /// What tasks do whose place is given, and how often: plans know only their time.
+    pub forced: BTreeMap<TaskId, (Work, u64)>,
 }
 
 impl Lowered {
@@ -72,7 +74,10 @@ impl Graph {
         for &t in order.iter().filter(|t| live.contains(t)) {
             let Some(task) = tasks[t].take() else { continue };
             let inputs: Vec<Shape> = task.reads.iter().map(|r| shapes[r.datum]).collect();
-            let cost = cost(&task, &inputs, runtime, model, forced)?;
+            let (cost, work) = cost(&task, &inputs, runtime, model, forced)?;
+            if let Some(work) = work {
+                lowered.forced.insert(lowered.graph.tasks.len(), work);
+            }
             let device_form = matches!(cost, TaskCost::Kernel { .. });
             lowered.graph.tasks.push(Task {
                 name: task.name,
@@ -109,27 +114,28 @@ impl Graph {
     }
 }
 
+/// What a task costs, and what it does where that does not say it.
 fn cost(
     task: &TaskNode,
     inputs: &[Shape],
     runtime: &Runtime,
     model: &CostModel,
     forced: Option<Place>,
-) -> Result<TaskCost> {
+) -> Result<(TaskCost, Option<(Work, u64)>)> {
     let bytes: u64 = inputs.iter().map(|s| WORD * s.len as u64).sum();
     let (work, repeat) = match (&task.node, task.price) {
-        (_, Price::Host(key)) => return Ok(host_cost(key, bytes)),
-        (_, Price::Staged(work)) => return Ok(TaskCost::Staged(work)),
+        (_, Price::Host(key)) => return Ok((host_cost(model, key, bytes), None)),
+        (_, Price::Staged(work)) => return Ok((TaskCost::Staged(work), None)),
         (Node::Op(op), Price::Form) => (runtime.node_work(op.as_ref(), inputs)?, 1),
         (Node::Loop(body), Price::Form) => (runtime.loop_work(body, inputs)?, body.count.most()),
         (Node::Staged(_), Price::Form) => (None, 1),
     };
     let Some(work) = work else {
         let key = super::key(&[&task.name, "no device form"]);
-        return Ok(host_cost(key, bytes.saturating_mul(repeat)));
+        return Ok((host_cost(model, key, bytes.saturating_mul(repeat)), None));
     };
     Ok(match task.place.or(forced) {
-        Some(place) => fixed_cost(model, &work, repeat, place),
-        None => TaskCost::Kernel { work, repeat },
+        Some(place) => (fixed_cost(model, &work, repeat, place), Some((work, repeat))),
+        None => (TaskCost::Kernel { work, repeat }, None),
     })
 }

@@ -300,12 +300,16 @@ impl Replay {
         let estimate = |task: &Task, place: Place| price::expected(&set.model, task, place);
         let options = RunOptions {
             cancel: Some(Arc::clone(&self.cancel.0)),
-            deterministic: false,
+            deterministic: runtime.deterministic(),
             replan: &replan,
             estimate: Some(&estimate),
         };
         let outcome = graph::run(runtime, &lowered.program, &lowered.graph, planned, &self.inputs, &options);
         let outcome = outcome.map_err(run_error)?;
+        // After a loss tasks have other numbers, and what was left is no whole graph.
+        if outcome.replans.is_empty() {
+            runtime.learn(&lowered.program, &planned.graph, &lowered.forced, &outcome.observed);
+        }
         Ok(Outputs {
             plan: Arc::clone(&self.plan),
             stores: outcome.outputs,

@@ -29,6 +29,7 @@ pub mod score;
 pub mod shape;
 pub mod sim;
 pub mod task_graph;
+pub mod task_times;
 pub mod timeline;
 pub mod trace;
 pub mod work;
