@@ -8,7 +8,7 @@ use super::{Graph, Keep, Origin, Price, TaskNode, WORD};
 use crate::error::{GraphError, Result};
 use crate::kernel::place::Place;
 use crate::planner::task_graph::{DataResidency, Datum, DatumId, Task, TaskCost, TaskGraph, TaskId};
-use crate::planner::{CostModel, Work};
+use crate::planner::{CostModel, ProfileSet, Work};
 use crate::runtime::Runtime;
 use crate::runtime::graph::Store;
 use crate::runtime::graph::op::{ArraySpec, Node, Program, Shape};
@@ -39,7 +39,7 @@ impl Graph {
     ///
     /// # Errors
     /// [`GraphError::Cycle`], [`GraphError::NoOutput`].
-    pub(super) fn lower(self, runtime: &Runtime, model: &CostModel, device: Place) -> Result<Lowered> {
+    pub(super) fn lower(self, runtime: &Runtime, set: &ProfileSet, device: Place) -> Result<Lowered> {
         let mut writer = vec![None; self.values.len()];
         for (t, task) in self.tasks.iter().enumerate() {
             for &d in &task.writes {
@@ -74,7 +74,10 @@ impl Graph {
         for &t in order.iter().filter(|t| live.contains(t)) {
             let Some(task) = tasks[t].take() else { continue };
             let inputs: Vec<Shape> = task.reads.iter().map(|r| shapes[r.datum]).collect();
-            let (cost, work) = cost(&task, &inputs, runtime, model, forced)?;
+            let outputs: Vec<Shape> = task.writes.iter().map(|&d| shapes[d]).collect();
+            let only = task.place.or(forced);
+            let fit = only.is_none_or(|place| fits(inputs.iter().chain(&outputs), set, place));
+            let (cost, work) = cost(&task, &inputs, runtime, &set.model, only.map(|place| (place, fit)))?;
             if let Some(work) = work {
                 lowered.forced.insert(lowered.graph.tasks.len(), work);
             }
@@ -114,13 +117,20 @@ impl Graph {
     }
 }
 
+/// Whether arrays fit into the memory of a place, all at once.
+fn fits<'a>(shapes: impl Iterator<Item = &'a Shape>, set: &ProfileSet, place: Place) -> bool {
+    let Some(offer) = set.admitted().into_iter().find(|offer| offer.place == place) else { return true };
+    let taken = shapes.map(|shape| offer.footprint.of(WORD * shape.len as u64)).fold(0, u64::saturating_add);
+    offer.capacity.is_none_or(|capacity| taken <= capacity)
+}
+
 /// What a task costs, and what it does where that does not say it.
 fn cost(
     task: &TaskNode,
     inputs: &[Shape],
     runtime: &Runtime,
     model: &CostModel,
-    forced: Option<Place>,
+    forced: Option<(Place, bool)>,
 ) -> Result<(TaskCost, Option<(Work, u64)>)> {
     let bytes: u64 = inputs.iter().map(|s| WORD * s.len as u64).sum();
     let (work, repeat) = match (&task.node, task.price) {
@@ -134,8 +144,8 @@ fn cost(
         let key = super::key(&[&task.name, "no device form"]);
         return Ok((host_cost(model, key, bytes.saturating_mul(repeat)), None));
     };
-    Ok(match task.place.or(forced) {
-        Some(place) => (fixed_cost(model, &work, repeat, place), Some((work, repeat))),
+    Ok(match forced {
+        Some((place, fit)) => (fixed_cost(model, &work, repeat, place, fit), Some((work, repeat))),
         None => (TaskCost::Kernel { work, repeat }, None),
     })
 }

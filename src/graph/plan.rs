@@ -38,7 +38,7 @@ impl Graph {
         let objective = self.objective;
         let device = set.admitted().iter().map(|offer| offer.place).find(|&p| p != Place::Cpu).unwrap_or(Place::Cpu);
         let id = self.id;
-        let lowered = self.lower(&runtime, &set.model, device)?;
+        let lowered = self.lower(&runtime, &set, device)?;
         let residency = Lowered::residency(&lowered.inputs);
         let planned = plan(&lowered.graph, &set, &residency, &objective, SEED)
             .map_err(|e| GraphError::Unplannable { reason: e.to_string() })?;

@@ -8,6 +8,7 @@ pub mod digest;
 pub mod estimate;
 pub mod explain;
 pub mod explore;
+pub mod footprint;
 pub mod graph_explain;
 pub mod learned;
 pub mod noise;

@@ -1,11 +1,12 @@
 //! What the nodes of a graph cost, and what a plan for this machine may use.
 
-use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
 use super::op::{Form, LoopNode, Op, Operand, Shape};
 use crate::error::Result;
 use crate::kernel::place::Place;
+#[cfg(feature = "gpu")]
+use crate::planner::footprint::Footprint;
 use crate::planner::task_graph::{Task, TaskCost};
 use crate::planner::task_times::UNSEEN_HOST;
 use crate::planner::{Bytes, CostModel, OpCounts, OutputKind, PlaceOffer, ProfileSet, Residency, Work};
@@ -63,7 +64,9 @@ impl Runtime {
             for (gpu, device) in found.usable().filter(|(gpu, _)| wanted(&gpu.index)) {
                 places.push(PlaceOffer {
                     place: Place::Gpu(gpu.index),
-                    capacity: Some(device.info().memory_budget),
+                    capacity: Some(super::room::capacity(&device)),
+                    // `Device::footprint` as data: a test of the pool compares them.
+                    footprint: Footprint::Classes { least: 256, steps: 4 },
                     queued_ns: if fixed { 0 } else { device.queued().estimated_ns },
                     software_admitted: true, // only where it is admitted or forced
                     ready: known.iter().copied().filter(|&key| !fixed && device.is_ready(key)).collect(),
@@ -99,10 +102,11 @@ pub(crate) fn host_cost(model: &CostModel, key: u64, bytes: u64) -> TaskCost {
     TaskCost::Host { key, ns, sigma }
 }
 
-/// A kernel that may run at one place only.
-pub(crate) fn fixed_cost(model: &CostModel, work: &Work, repeat: u64, place: Place) -> TaskCost {
-    let ns = model.exec(work, place).map_or(HOST_CALL_NS, |e| e.mean_ns).saturating_mul(repeat);
-    TaskCost::Fixed(BTreeMap::from([(place, ns)]))
+/// A kernel that may run at one place only; on the CPU too where its arrays do not `fit` there.
+pub(crate) fn fixed_cost(model: &CostModel, work: &Work, repeat: u64, place: Place, fit: bool) -> TaskCost {
+    let ns = |place| model.exec(work, place).map_or(HOST_CALL_NS, |e| e.mean_ns).saturating_mul(repeat);
+    let places = if fit { vec![place] } else { vec![place, Place::Cpu] };
+    TaskCost::Fixed(places.into_iter().map(|place| (place, ns(place))).collect())
 }
 
 /// Kernels that run one after the other, as one over as many elements as the largest.
