@@ -434,6 +434,15 @@ mod tests {
     use super::size_class;
 
     #[test]
+    fn plans_round_sizes_as_this_pool_does() {
+        let rule = crate::planner::footprint::Footprint::Classes { least: 256, steps: 4 };
+        for bytes in (0..3000).chain((8..63).flat_map(|k| [(1 << k) - 1, 1 << k, (1 << k) + 1, 3 << (k - 1)])) {
+            assert_eq!(rule.of(bytes), size_class(bytes), "{bytes}");
+        }
+        assert_eq!(rule.of(u64::MAX), size_class(u64::MAX));
+    }
+
+    #[test]
     fn classes_are_quarter_steps() {
         for (bytes, class) in [
             (0, 256),

@@ -8,6 +8,7 @@ use super::{Graph, Keep, Origin, Price, TaskNode, WORD};
 use crate::error::{GraphError, Result};
 use crate::kernel::place::Place;
 use crate::planner::task_graph::{DataResidency, Datum, DatumId, Task, TaskCost, TaskGraph};
+use crate::planner::{CostModel, ProfileSet};
 use crate::runtime::Runtime;
 use crate::runtime::graph::Store;
 use crate::runtime::graph::op::{ArraySpec, Node, Program, Shape};
@@ -36,7 +37,7 @@ impl Graph {
     ///
     /// # Errors
     /// [`GraphError::Cycle`], [`GraphError::NoOutput`].
-    pub(super) fn lower(self, runtime: &Runtime, device: Place) -> Result<Lowered> {
+    pub(super) fn lower(self, runtime: &Runtime, set: &ProfileSet, device: Place) -> Result<Lowered> {
         let mut writer = vec![None; self.values.len()];
         for (t, task) in self.tasks.iter().enumerate() {
             for &d in &task.writes {
@@ -71,9 +72,11 @@ impl Graph {
         for &t in order.iter().filter(|t| live.contains(t)) {
             let Some(task) = tasks[t].take() else { continue };
             let inputs: Vec<Shape> = task.reads.iter().map(|r| shapes[r.datum]).collect();
-            let cost = cost(&task, &inputs, runtime)?;
+            let outputs: Vec<Shape> = task.writes.iter().map(|&d| shapes[d]).collect();
+            let cost = cost(&task, &inputs, runtime, &set.model)?;
             let device_form = matches!(cost, TaskCost::Kernel { .. });
-            let only = task.place.or(forced).filter(|_| device_form);
+            let fit = |&place: &Place| fits(inputs.iter().chain(&outputs), set, place);
+            let only = task.place.or(forced).filter(|_| device_form).filter(fit);
             lowered.graph.tasks.push(Task {
                 name: task.name,
                 cost,
@@ -110,15 +113,22 @@ impl Graph {
     }
 }
 
-fn cost(task: &TaskNode, inputs: &[Shape], runtime: &Runtime) -> Result<TaskCost> {
+/// Whether arrays fit into the memory of a place, all at once.
+fn fits<'a>(shapes: impl Iterator<Item = &'a Shape>, set: &ProfileSet, place: Place) -> bool {
+    let Some(offer) = set.admitted().into_iter().find(|offer| offer.place == place) else { return true };
+    let taken = shapes.map(|shape| offer.footprint.of(WORD * shape.len as u64)).fold(0, u64::saturating_add);
+    offer.capacity.is_none_or(|capacity| taken <= capacity)
+}
+
+fn cost(task: &TaskNode, inputs: &[Shape], runtime: &Runtime, model: &CostModel) -> Result<TaskCost> {
     let bytes: u64 = inputs.iter().map(|s| WORD * s.len as u64).sum();
     let (work, repeat) = match (&task.node, task.price) {
         (Node::Loop(body), Price::Host(key)) => {
             // Every round reads what the loop reads.
             let bytes = bytes.saturating_mul(body.count.most());
-            return Ok(host_cost(key, bytes));
+            return Ok(host_cost(model, key, bytes));
         }
-        (_, Price::Host(key)) => return Ok(host_cost(key, bytes)),
+        (_, Price::Host(key)) => return Ok(host_cost(model, key, bytes)),
         (_, Price::Staged(work)) => return Ok(TaskCost::Staged(work)),
         (Node::Op(op), Price::Form) => (runtime.node_work(op.as_ref(), inputs)?, 1),
         (Node::Loop(body), Price::Form) => (runtime.loop_work(body, inputs)?, body.count.most()),
@@ -126,7 +136,7 @@ fn cost(task: &TaskNode, inputs: &[Shape], runtime: &Runtime) -> Result<TaskCost
     };
     let Some(work) = work else {
         let key = super::key(&[&task.name, "no device form"]);
-        return Ok(host_cost(key, bytes.saturating_mul(repeat)));
+        return Ok(host_cost(model, key, bytes.saturating_mul(repeat)));
     };
     Ok(TaskCost::Kernel { work, repeat })
 }

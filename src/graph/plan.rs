@@ -38,7 +38,7 @@ impl Graph {
         let objective = self.objective;
         let device = set.admitted().iter().map(|offer| offer.place).find(|&p| p != Place::Cpu).unwrap_or(Place::Cpu);
         let id = self.id;
-        let mut lowered = self.lower(&runtime, device)?;
+        let mut lowered = self.lower(&runtime, &set, device)?;
         let residency = Lowered::residency(&lowered.inputs);
         let make = |graph: &TaskGraph| {
             plan(graph, &set, &residency, &objective, SEED)
@@ -318,12 +318,16 @@ impl Replay {
         let estimate = |task: &Task, place: Place| price::expected(&set.model, task, place);
         let options = RunOptions {
             cancel: Some(Arc::clone(&self.cancel.0)),
-            deterministic: false,
+            deterministic: runtime.deterministic(),
             replan: &replan,
             estimate: Some(&estimate),
         };
         let outcome = graph::run(runtime, &lowered.program, &lowered.graph, planned, &self.inputs, &options);
         let outcome = outcome.map_err(run_error)?;
+        // After a loss tasks have other numbers, and what was left is no whole graph.
+        if outcome.replans.is_empty() {
+            runtime.learn(&lowered.program, &planned.graph, &outcome.observed);
+        }
         Ok(Outputs {
             plan: Arc::clone(&self.plan),
             stores: outcome.outputs,

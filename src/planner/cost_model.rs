@@ -11,6 +11,7 @@ use super::profile::{DeviceKind, DeviceProfile, Learned, Profile, keys};
 use super::residual::{
     CONFIRMED, Residual, ResidualKey, SIGMA_CALIBRATED, SIGMA_COMPILE, SIGMA_LOOPS, SIGMA_NOISE, SIGMA_UNSEEN,
 };
+use super::task_times;
 use super::work::{OpCounts, OutputKind, Place, Residency, ResidencyClass, Work};
 use crate::telemetry::fnv::Fnv;
 use crate::telemetry::sketch::ErrorSketch;
@@ -41,7 +42,9 @@ pub struct CostModel {
     /// The CPU, then the GPUs in the order of their indices.
     devices: Vec<Device>,
     threads: f64,
-    residuals: BTreeMap<ResidualKey, Residual>,
+    pub(super) residuals: BTreeMap<ResidualKey, Residual>,
+    /// Times of host functions, ln of milliseconds, by key.
+    pub(super) hosts: BTreeMap<u64, Residual>,
     /// Counts the moves of a [`Part`]: they change the predictions of all kernels.
     epoch: u64,
     /// The epoch that was last reported for a kernel.
@@ -172,7 +175,9 @@ impl CostModel {
             .collect::<Vec<_>>();
         let residuals =
             profile.learned.iter().filter_map(|(k, l)| Some((k.parse().ok()?, Residual::from_learned(l)))).collect();
-        Self { devices, threads: f64::from(threads), residuals, epoch: 0, reported: BTreeMap::new() }
+        let functions = profile.learned.iter();
+        let hosts = functions.filter_map(|(k, l)| Some((task_times::parse(k)?, Residual::from_learned(l)))).collect();
+        Self { devices, threads: f64::from(threads), residuals, hosts, epoch: 0, reported: BTreeMap::new() }
     }
 
     fn device(&self, place: Place) -> Option<&Device> {
@@ -256,11 +261,8 @@ impl CostModel {
     /// that one upload, one map and one download add up to [`Self::estimate`]. The learned execution factor is that of
     /// resident inputs, else that of the kernel's other calls. `None` where the profile has no such device.
     pub fn exec(&self, work: &Work, place: Place) -> Option<Estimate> {
-        use ResidencyClass::{Device as Resident, Host, Mixed};
         let device = self.device(place)?;
-        let classes = if place == Place::Cpu { [Host, Mixed, Resident] } else { [Resident, Mixed, Host] };
-        let learned = classes.map(|class| self.residuals.get(&ResidualKey { key: work.key, place, class }).copied());
-        let residual = learned.into_iter().flatten().find(|r| r.n > 0).unwrap_or_else(|| unseen(work));
+        let residual = self.task_residual(work, place);
         let scale = residual.factor();
         let (exec, launch) = if place == Place::Cpu {
             self.cpu_exec(device, work, scale)
@@ -271,6 +273,14 @@ impl CostModel {
         };
         let terms = Terms { exec: ns(exec), launch: ns(launch), ..Terms::default() };
         Some(Estimate::new(terms, Self::spread(device, residual, &terms)))
+    }
+
+    /// What is known about a kernel as a task: with resident inputs, else from its other calls.
+    pub(super) fn task_residual(&self, work: &Work, place: Place) -> Residual {
+        use ResidencyClass::{Device as Resident, Host, Mixed};
+        let classes = if place == Place::Cpu { [Host, Mixed, Resident] } else { [Resident, Mixed, Host] };
+        let learned = classes.map(|class| self.residuals.get(&ResidualKey { key: work.key, place, class }).copied());
+        learned.into_iter().flatten().find(|r| r.n > 0).unwrap_or_else(|| unseen(work))
     }
 
     /// Time to make `bytes` valid at `to`. A download holds the host's wait, as its launch: the round trip without the
@@ -443,6 +453,10 @@ impl CostModel {
             Part::ALL.into_iter().map(of).filter(|(_, residual)| residual.n > 0)
         });
         let kernels = self.residuals.iter().map(|(k, r)| (k.to_string(), *r));
-        kernels.chain(parts).map(|(key, residual)| (key, residual.learned())).collect()
+        kernels
+            .chain(parts)
+            .chain(task_times::entries(&self.hosts))
+            .map(|(key, residual)| (key, residual.learned()))
+            .collect()
     }
 }

@@ -1,5 +1,6 @@
 //! The identity of a plan: a hash of everything that planning depends on, the same in every process.
 
+use super::footprint::Footprint;
 use super::objective::{Goal, Objective};
 use super::profile_set::ProfileSet;
 use super::task_graph::{Access, DataResidency, Divisible, TaskCost, TaskGraph};
@@ -7,7 +8,7 @@ use super::work::{OutputKind, Place, Work};
 use crate::telemetry::fnv::Fnv;
 
 /// Goes up when the same input leads to other plans.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 /// Feeds numbers and texts to a hash.
 struct Digest(Fnv);
@@ -80,6 +81,9 @@ pub fn digest(graph: &TaskGraph, set: &ProfileSet, residency: &DataResidency, ob
     for offer in set.admitted() {
         let capacity = offer.capacity.unwrap_or(u64::MAX);
         d.list([place(offer.place), capacity, offer.queued_ns, u64::from(offer.all_ready)].into_iter());
+        if let Footprint::Classes { least, steps } = offer.footprint {
+            d.list([least, steps].into_iter());
+        }
         d.list(offer.ready.iter().copied().collect::<Vec<_>>().into_iter());
     }
     for (&datum, places) in &residency.valid {

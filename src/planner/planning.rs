@@ -368,6 +368,15 @@ fn refused(graph: &TaskGraph, priced: &Priced, why: Infeasible) -> GraphError {
     }
 }
 
+/// The order of steps that start at the same time.
+const fn moment(action: Action, takes_time: bool) -> u8 {
+    match (action, takes_time) {
+        (Action::Evict { .. }, _) => 1,
+        (_, false) => 0,
+        (_, true) => 2,
+    }
+}
+
 /// The plan that a schedule is.
 fn build(id: u64, found: Found, tried: Vec<(String, u64)>) -> Plan {
     let Found { graph, priced, schedule, label, .. } = found;
@@ -412,7 +421,8 @@ fn build(id: u64, found: Found, tried: Vec<(String, u64)>) -> Plan {
             spans.push((Lane::Build(i), What::Build(t), graph.tasks[t].name.clone(), built.start, built.end));
         }
     }
-    steps.sort_unstable();
+    // An eviction makes room for what starts then, and follows what ends then.
+    steps.sort_unstable_by_key(|&(start, lane, action, end)| (start, moment(action, end > start), lane, action, end));
     let steps = steps.into_iter().map(|(start_ns, _, action, end_ns)| Step { action, start_ns, end_ns }).collect();
     let spans =
         spans.into_iter().map(|(lane, what, label, start_ns, end_ns)| Span { lane, what, label, start_ns, end_ns });

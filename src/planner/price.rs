@@ -6,7 +6,7 @@ use super::cost_model::{CostModel, Power};
 use super::profile_set::{PlaceOffer, ProfileSet};
 use super::schedule::instance::{Data, Instance, Job, Link, Memory, Processor, Run};
 use super::task_graph::{DataResidency, DatumId, GraphError, Task, TaskCost, TaskGraph};
-use super::work::{Bytes, Place, Residency};
+use super::work::{Bytes, OutputKind, Place, Residency};
 
 /// A scheduling problem, and what its indices mean.
 #[derive(Clone, Debug, Default)]
@@ -54,6 +54,9 @@ pub fn price(
     let offers = set.admitted();
     let mut priced = machine(set, &offers, memory_cap);
     priced.instance.data = data(graph, &set.model, residency, &priced);
+    for (data, datum) in priced.instance.data.iter_mut().zip(&graph.data) {
+        data.bytes = footprint(&offers, datum.bytes);
+    }
     for (t, task) in graph.tasks.iter().enumerate() {
         let job = job(graph, t, set, &offers, &priced)?;
         for &d in &job.reads {
@@ -145,16 +148,16 @@ fn job(
     let reads: Vec<DatumId> = task.reads.iter().map(|r| r.datum).collect::<BTreeSet<_>>().into_iter().collect();
     let writers = reads.iter().filter_map(|&d| priced.instance.data[d].writer);
     let preds: Vec<usize> = writers.chain(task.after.iter().copied()).collect::<BTreeSet<_>>().into_iter().collect();
-    let sum = |ids: &[DatumId]| ids.iter().map(|&d| graph.data[d].bytes).fold(0, u64::saturating_add);
-    let (read, written) = (sum(&reads), sum(&task.writes));
-    let bytes = read.saturating_add(written);
+    let read = reads.iter().map(|&d| graph.data[d].bytes).fold(0, u64::saturating_add);
+    let taken = |d: &DatumId| priced.instance.data[*d].bytes;
+    let bytes = reads.iter().chain(&task.writes).map(taken).fold(0, u64::saturating_add);
     let mut too_small: Option<(u64, Place)> = None;
     let mut options = Vec::with_capacity(offers.len());
     for (offer, processor) in offers.iter().zip(&priced.instance.processors) {
         let run = run(task, set, offer, read, bytes);
         let capacity = priced.instance.memories[processor.memory].capacity;
         match capacity {
-            Some(limit) if run.is_some() && bytes > limit => {
+            Some(limit) if run.is_some_and(|run| bytes.saturating_add(beside(&run)) > limit) => {
                 too_small = too_small.max(Some((limit, offer.place)));
                 options.push(None);
             }
@@ -171,6 +174,22 @@ fn job(
     Ok(Job { options, reads, writes: task.writes.clone(), preds, succs: Vec::new() })
 }
 
+/// What an array takes of a memory that takes most for it; the host has room for all.
+fn footprint(offers: &[&PlaceOffer], bytes: u64) -> u64 {
+    offers.iter().map(|offer| offer.footprint.of(bytes)).max().unwrap_or(bytes)
+}
+
+/// Scratch space that a task needs beside its arrays. (That of a hand-written kernel is these arrays.)
+const fn beside(run: &Run) -> u64 {
+    if run.staged { 0 } else { run.scratch }
+}
+
+/// Scratch space of a filter on a device: room for all elements, and a count per group of 256.
+fn survivors(elements: u64, offer: &PlaceOffer) -> u64 {
+    let (sparse, counts) = (elements.saturating_mul(4), elements.div_ceil(256).saturating_add(1).saturating_mul(4));
+    offer.footprint.of(sparse).saturating_add(offer.footprint.of(counts))
+}
+
 /// One task at one place. `read`: bytes of its inputs; `bytes`: of its inputs and outputs.
 fn run(task: &Task, set: &ProfileSet, offer: &PlaceOffer, read: u64, bytes: u64) -> Option<Run> {
     let (model, place) = (&set.model, offer.place);
@@ -184,7 +203,10 @@ fn run(task: &Task, set: &ProfileSet, offer: &PlaceOffer, read: u64, bytes: u64)
     match &task.cost {
         TaskCost::Kernel { work, repeat } => {
             let once = model.exec(work, place)?;
-            Some(Run { ns: once.mean_ns.saturating_mul(*repeat).min(LONGEST), sigma: once.sigma, ..build(work.key) })
+            let ns = once.mean_ns.saturating_mul(*repeat).min(LONGEST);
+            let compacts = place != Place::Cpu && work.output == OutputKind::Compact;
+            let scratch = if compacts { survivors(work.elements, offer) } else { 0 };
+            Some(Run { ns, sigma: once.sigma, scratch, ..build(work.key) })
         }
         TaskCost::Host { ns, sigma, .. } => {
             (place == Place::Cpu).then(|| Run { ns: (*ns).min(LONGEST), sigma: sigma.max(0.0), ..Run::default() })

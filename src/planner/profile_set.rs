@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::cost_model::CostModel;
+use super::footprint::Footprint;
 use super::profile::{DeviceKind, Profile, keys};
 use super::work::Place;
 
@@ -24,6 +25,9 @@ pub struct PlaceOffer {
     pub place: Place,
     /// Bytes of its memory that plans may fill; `None`: any number.
     pub capacity: Option<u64>,
+    /// What an array takes of that.
+    #[serde(default)]
+    pub footprint: Footprint,
     /// Work already queued there, nanoseconds.
     pub queued_ns: u64,
     /// Use it although it is a software adapter.
@@ -38,7 +42,8 @@ impl PlaceOffer {
     /// An idle place without a limit of memory, all pipelines built.
     pub const fn idle(place: Place) -> PlaceOffer {
         let ready = BTreeSet::new();
-        PlaceOffer { place, capacity: None, queued_ns: 0, software_admitted: false, ready, all_ready: true }
+        let footprint = Footprint::Exact;
+        PlaceOffer { place, capacity: None, footprint, queued_ns: 0, software_admitted: false, ready, all_ready: true }
     }
 
     /// Whether the pipeline of a kernel exists.

@@ -101,6 +101,16 @@ impl Residual {
         Self { variance: sigma * sigma, ..Self::new(sigma0) }
     }
 
+    /// One observation that is believed as it is: off by about `sigma` (an alarm opens up to `sigma0`).
+    pub fn first(ratio: f64, sigma: f64, sigma0: f64) -> Self {
+        Self { mean: ratio.ln(), variance: sigma * sigma, n: 1, ..Self::new(sigma0) }
+    }
+
+    /// The same knowledge, as where to begin with what has not been observed itself.
+    pub const fn unseen(self) -> Self {
+        Self { n: 0, rising: 0.0, falling: 0.0, ..self }
+    }
+
     /// observed / base as learned so far. Bounded to 10^±6: whatever a file claims, times stay finite.
     pub fn factor(&self) -> f64 {
         self.mean.clamp(-13.8, 13.8).exp()

@@ -216,7 +216,7 @@ fn fitting(graph: &TaskGraph, chain: &[TaskId], priced: &Priced, p: usize) -> u6
     let bytes = |&t: &TaskId| {
         let task = &graph.tasks[t];
         let ids: BTreeSet<DatumId> = task.reads.iter().map(|r| r.datum).chain(task.writes.iter().copied()).collect();
-        ids.into_iter().map(|d| graph.data[d].bytes).sum::<u64>()
+        ids.into_iter().map(|d| priced.instance.data[d].bytes).fold(0, u64::saturating_add)
     };
     let largest = chain.iter().map(bytes).max().unwrap_or(0);
     if largest <= capacity { 1 } else { (largest / (capacity / 3).max(1) + 1).min(256) }

@@ -1,6 +1,7 @@
 //! The CPU's lane: the calling thread, which runs one task after the other on the pool.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::board::{Board, Halt, Progress, Shared};
@@ -11,6 +12,9 @@ use super::tasks::What;
 use crate::planner::task_graph::TaskId;
 use crate::planner::timeline::{Lane, What as Spanned};
 use crate::planner::work::Place;
+
+/// Tasks of graphs that the CPU runs now, in all runs of the process: they share its cores.
+static RUNNING: AtomicUsize = AtomicUsize::new(0);
 
 /// What a lane found to do.
 enum Pick {
@@ -35,12 +39,14 @@ pub(super) fn lane(shared: &Shared<'_>) {
             Pick::Nothing(pause) => board = shared.wait(board, Place::Cpu, pause),
             Pick::Task(t) => {
                 drop(board);
-                let before = busy_devices(shared);
+                let others = RUNNING.fetch_add(1, Ordering::Relaxed) > 0;
+                let before = others || busy_devices(shared);
                 let start = shared.now();
                 // What a node's own code panics with is caught nearer to it; this is for veda's.
                 let result = catch_unwind(AssertUnwindSafe(|| cpu_node::execute(shared, t, Place::Cpu)));
                 let end = shared.now();
-                let contended = before || busy_devices(shared);
+                let others = RUNNING.fetch_sub(1, Ordering::Relaxed) > 1;
+                let contended = before || others || busy_devices(shared);
                 board = shared.lock();
                 match result {
                     Ok(Ok(written)) => {
@@ -48,7 +54,15 @@ pub(super) fn lane(shared: &Shared<'_>) {
                         let name = &shared.tasks[t].name;
                         board.record.span(Lane::Cpu, Spanned::Run(t), name, start, end);
                         let ns = end - start;
-                        board.record.observed.push(Observed { task: t, place: Place::Cpu, ns, contended });
+                        board.record.observed.push(Observed {
+                            task: t,
+                            place: Place::Cpu,
+                            ns,
+                            up: 0,
+                            down: 0,
+                            alone: true,
+                            contended,
+                        });
                         shared.done(&mut board, t);
                     }
                     Ok(Err(error)) => shared.halt(&mut board, Halt::Failed(error)),

@@ -68,11 +68,14 @@ pub(super) struct List {
     pub status: Option<DeviceBuffer>,
     /// What it moves, bytes.
     pub bytes: u64,
+    /// How much of that comes back.
+    pub down: u64,
 }
 
 impl List {
     pub(super) fn download(&mut self, from: &DeviceBuffer, offset: u64, bytes: u64, target: Target) {
         self.bytes += bytes;
+        self.down += bytes;
         self.commands.push(Owned::Download { from: from.clone(), offset, bytes });
         self.targets.push(target);
     }
@@ -166,8 +169,9 @@ pub(super) struct Flight {
     pub pending: Pending,
     pub targets: Vec<Target>,
     pub trip: Trip,
-    /// What they move.
+    /// What they move, and how much of that comes back.
     pub bytes: u64,
+    pub down: u64,
 }
 
 /// Waits for one flight after the other, in the order of the queue. Ends with the lane that sends them.
@@ -197,7 +201,7 @@ struct Brought {
 }
 
 fn land(shared: &Shared<'_>, gpu: u32, flight: Flight, previous: &mut Option<Instant>) {
-    let Flight { pending, targets, trip, .. } = flight;
+    let Flight { pending, targets, trip, bytes, down } = flight;
     let Trip { task, copies, since, contended } = trip;
     let mut brought = Brought::default();
     let result = pending.wait(&mut |i, bytes| match &targets[i] {
@@ -225,6 +229,7 @@ fn land(shared: &Shared<'_>, gpu: u32, flight: Flight, previous: &mut Option<Ins
         Err(error) => return fail(shared, &mut board, gpu, task, &error),
     };
     let ready = since.unwrap_or(times.submitted).max(previous.unwrap_or(times.submitted));
+    let alone = ready == times.submitted;
     *previous = Some(times.done);
     let (start, end) = (shared.at(ready), shared.at(times.done));
     if let Some(t) = task {
@@ -262,7 +267,8 @@ fn land(shared: &Shared<'_>, gpu: u32, flight: Flight, previous: &mut Option<Ins
         }
     }
     if let Some(t) = task.filter(|&t| board.tasks[t] == Progress::Submitted(gpu)) {
-        let observed = Observed { task: t, place: Place::Gpu(gpu), ns: end - start, contended };
+        let observed =
+            Observed { task: t, place: Place::Gpu(gpu), ns: end - start, up: bytes - down, down, alone, contended };
         board.record.observed.push(observed);
         shared.done(&mut board, t);
     }

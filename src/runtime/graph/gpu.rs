@@ -324,7 +324,7 @@ impl<'a> GpuLane<'a> {
         if let Some(t) = trip.task {
             board.tasks[t] = Progress::Submitted(self.gpu);
         }
-        let flight = Flight { pending, targets: list.targets, trip, bytes: list.bytes };
+        let flight = Flight { pending, targets: list.targets, trip, bytes: list.bytes, down: list.down };
         self.send(&mut board, flight);
         Ok(board)
     }
@@ -355,7 +355,15 @@ impl<'a> GpuLane<'a> {
         written.publish(&mut board);
         board.record.span(Lane::Gpu(self.gpu), Spanned::Run(t), &self.shared.tasks[t].name, start, end);
         let contended = board.flights.get(&self.gpu).is_some_and(|&(n, _)| n > 0);
-        board.record.observed.push(Observed { task: t, place: self.place(), ns: end - start, contended });
+        board.record.observed.push(Observed {
+            task: t,
+            place: self.place(),
+            ns: end - start,
+            up: 0,
+            down: 0,
+            alone: true,
+            contended,
+        });
         self.shared.done(&mut board, t);
         Ok(board)
     }

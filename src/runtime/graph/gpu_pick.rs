@@ -28,6 +28,15 @@ pub(super) enum Job {
     End,
 }
 
+/// What became of an eviction.
+enum Eviction {
+    Done,
+    /// Steps before it use the array.
+    Needed,
+    /// The host does not have all of it yet; commands that bring it are on their way.
+    Leaving,
+}
+
 impl GpuLane<'_> {
     /// The first step of this lane that can start, or a task of another one that is late.
     pub(super) fn pick(&self, board: &mut Board) -> Job {
@@ -40,12 +49,14 @@ impl GpuLane<'_> {
             return Job::Nothing(None);
         }
         let mut building = false;
+        // What comes later in the plan counts on memory that is given up as soon as the host has its contents.
+        let mut leaving = false;
         let steps = board.lanes.get(&self.place()).map_or(0, Vec::len);
         for i in 0..steps {
             let what = board.lanes[&self.place()][i].what;
             let job = match what {
                 What::Run(t) => {
-                    if board.tasks[t] != Progress::Waiting || !self.startable(board, t) {
+                    if leaving || board.tasks[t] != Progress::Waiting || !self.startable(board, t) {
                         continue;
                     }
                     if !self.built(board, t) {
@@ -62,7 +73,12 @@ impl GpuLane<'_> {
                     if self.bring(board, &u) { Job::Download(vec![u]) } else { Job::Again }
                 }
                 What::Ensure(u, _) => {
-                    if !self.shared.written(board, &u, Some(self.gpu)) {
+                    if board.arrays[u.array].wanted != Some(self.place()) && Shared::readers(board, u.array) == 0 {
+                        // Whoever was to read it here ran elsewhere, and its memory may be gone.
+                        self.drop_step(board, i);
+                        return Job::Again;
+                    }
+                    if leaving || !self.shared.written(board, &u, Some(self.gpu)) {
                         continue;
                     }
                     let unused = Shared::readers(board, u.array) == 0 && board.arrays[u.array].wanted.is_none();
@@ -76,19 +92,16 @@ impl GpuLane<'_> {
                         continue;
                     }
                 }
-                What::Evict(u, _) => {
-                    if !self.evict(board, i, &u) {
+                What::Evict(u, _) => match self.evict(board, i, &u) {
+                    Eviction::Done => Job::Again,
+                    Eviction::Needed => continue,
+                    Eviction::Leaving => {
+                        leaving = true;
                         continue;
                     }
-                    Job::Again
-                }
+                },
             };
-            if let Some(steps) = board.lanes.get_mut(&self.place()) {
-                steps.remove(i);
-            }
-            if matches!(job, Job::Again) {
-                self.shared.changed(board);
-            }
+            self.drop_step(board, i);
             return job;
         }
         // A task of this lane may need on the host what this GPU has.
@@ -106,6 +119,14 @@ impl GpuLane<'_> {
             steal::Found::Later(pause) => Job::Nothing(Some(poll.map_or(pause, |p| p.min(pause)))),
             steal::Found::Nothing => Job::Nothing(poll),
         }
+    }
+
+    /// Takes a step off the list.
+    fn drop_step(&self, board: &mut Board, i: usize) {
+        if let Some(steps) = board.lanes.get_mut(&self.place()) {
+            steps.remove(i);
+        }
+        self.shared.changed(board);
     }
 
     /// Whether a task's inputs are written and within reach; asks for those that are elsewhere.
@@ -160,9 +181,9 @@ impl GpuLane<'_> {
         open.into_iter().any(|(a, b)| !here.within(a, b).is_empty())
     }
 
-    /// Does an eviction of the plan; `false`: not yet. Whoever uses the array here before it in the plan goes first, and
+    /// Does an eviction of the plan, if it can be done yet. Whoever uses the array here before it in the plan goes first, and
     /// what is valid nowhere else is not given up.
-    fn evict(&self, board: &mut Board, i: usize, u: &Use) -> bool {
+    fn evict(&self, board: &mut Board, i: usize, u: &Use) -> Eviction {
         let uses = |what: &What| match what {
             What::Run(t) => {
                 let task = &self.shared.tasks[*t];
@@ -172,11 +193,11 @@ impl GpuLane<'_> {
         };
         let before = &board.lanes[&self.place()][..i];
         if before.iter().any(|step| uses(&step.what)) {
-            return false;
+            return Eviction::Needed;
         }
         let arriving = board.arrays[u.array].range(u.window);
         if !board.arrays[u.array].arriving.within(arriving.0, arriving.1).is_empty() {
-            return false;
+            return Eviction::Leaving;
         }
         let (from, to) = arriving;
         let array = &mut board.arrays[u.array];
@@ -196,6 +217,6 @@ impl GpuLane<'_> {
         }
         let (name, now) = (array.name.clone(), self.shared.now());
         board.record.span(Lane::Gpu(self.gpu), Spanned::Evict(u.array), &name, now, now);
-        true
+        Eviction::Done
     }
 }

@@ -23,6 +23,7 @@ mod gpu_pick;
 mod gpu_task;
 pub(crate) mod host;
 mod intervals;
+mod learn;
 pub(crate) mod op;
 pub(crate) mod price;
 mod record;

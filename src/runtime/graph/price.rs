@@ -5,15 +5,16 @@ use std::sync::PoisonError;
 use super::op::{Form, LoopNode, Op, Operand, Shape};
 use crate::error::Result;
 use crate::kernel::place::Place;
+#[cfg(feature = "gpu")]
+use crate::planner::footprint::Footprint;
 use crate::planner::task_graph::{Task, TaskCost};
+use crate::planner::task_times::UNSEEN_HOST;
 use crate::planner::{Bytes, CostModel, OpCounts, OutputKind, PlaceOffer, ProfileSet, Residency, Work};
 use crate::runtime::Runtime;
 
 /// What a host function is taken to need before it has been seen: a call, and its arrays at 4 GB/s.
 const HOST_CALL_NS: u64 = 5_000;
 const HOST_NS_PER_BYTE: f64 = 0.25;
-/// Log standard deviation of that: a factor of 3 either way.
-const HOST_SIGMA: f64 = 1.1;
 
 impl Runtime {
     /// A node by its device form; `None` where it has none.
@@ -47,6 +48,8 @@ impl Runtime {
 
     /// What a plan may use: the cost model as it is now, and the devices. Waits for the search for GPUs (50 to 300 ms, once),
     /// unless they are switched off. `often`: building pipelines does not count.
+    /// Where nothing is learned, what happens to be queued or built does not count either: the same graph gives the same
+    /// plan.
     pub(crate) fn profile_set(&self, often: bool) -> ProfileSet {
         #[cfg_attr(not(feature = "gpu"), allow(unused_mut))]
         let mut places = vec![PlaceOffer::idle(Place::Cpu)];
@@ -56,14 +59,17 @@ impl Runtime {
             self.inner.adopt(found);
             let known = self.inner.shaders.keys();
             let target = self.inner.preferred();
+            let fixed = self.deterministic();
             let wanted = |gpu: &u32| target.is_none_or(|place| place == Place::Gpu(*gpu));
             for (gpu, device) in found.usable().filter(|(gpu, _)| wanted(&gpu.index)) {
                 places.push(PlaceOffer {
                     place: Place::Gpu(gpu.index),
-                    capacity: Some(device.info().memory_budget),
-                    queued_ns: device.queued().estimated_ns,
+                    capacity: Some(super::room::capacity(&device)),
+                    // `Device::footprint` as data: a test of the pool compares them.
+                    footprint: Footprint::Classes { least: 256, steps: 4 },
+                    queued_ns: if fixed { 0 } else { device.queued().estimated_ns },
                     software_admitted: true, // only where it is admitted or forced
-                    ready: known.iter().copied().filter(|&key| device.is_ready(key)).collect(),
+                    ready: known.iter().copied().filter(|&key| !fixed && device.is_ready(key)).collect(),
                     all_ready: often,
                 });
             }
@@ -89,9 +95,11 @@ pub(crate) fn expected(model: &CostModel, task: &Task, place: Place) -> Option<u
     }
 }
 
-/// Code for the CPU only.
-pub(crate) fn host_cost(key: u64, bytes: u64) -> TaskCost {
-    TaskCost::Host { key, ns: HOST_CALL_NS + (HOST_NS_PER_BYTE * bytes as f64) as u64, sigma: HOST_SIGMA }
+/// Code for the CPU only: as long as it took before, whatever its arrays, else a guess by their bytes.
+pub(crate) fn host_cost(model: &CostModel, key: u64, bytes: u64) -> TaskCost {
+    let guess = || (HOST_CALL_NS + (HOST_NS_PER_BYTE * bytes as f64) as u64, UNSEEN_HOST);
+    let (ns, sigma) = model.host_time(key).unwrap_or_else(guess);
+    TaskCost::Host { key, ns, sigma }
 }
 
 /// Kernels that run one after the other, as one over as many elements as the largest.

@@ -14,6 +14,12 @@ pub(crate) struct Observed {
     /// Nanoseconds, by the host's clock. On a GPU: from when it could start (it was submitted and what was ahead of it on
     /// the queue was done) until done, transfers that it needed included.
     pub ns: u64,
+    /// Bytes that its own commands moved to the device.
+    pub up: u64,
+    /// Bytes that its own commands moved back.
+    pub down: u64,
+    /// Nothing was ahead of it on its queue.
+    pub alone: bool,
     /// Other work shared the unit, so the time says little about the task: do not learn from it.
     pub contended: bool,
 }

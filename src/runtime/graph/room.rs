@@ -9,7 +9,7 @@ use super::flight::{List, Trip};
 use super::gpu::GpuLane;
 use super::gpu_task::{Trouble, WORD};
 use super::tasks::{Use, What};
-use crate::device::DeviceBuffer;
+use crate::device::{Device, DeviceBuffer};
 use crate::planner::task_graph::{DatumId, TaskId};
 use crate::planner::timeline::Lane;
 use crate::planner::work::Place;
@@ -17,6 +17,18 @@ use crate::planner::work::Place;
 /// How often one task may ask for room before the CPU takes it: each time either frees something or waits for something,
 /// but other users of the device may take what it freed.
 pub(super) const ATTEMPTS: usize = 1_000;
+
+/// Bytes of a budget that are left for staging.
+fn reserve(budget: u64) -> u64 {
+    (budget / 16).clamp(64 << 10, 256 << 20)
+}
+
+/// Bytes that plans may fill: without what is left for staging, and an eighth of that for status words, counts and the
+/// parameters of commands in flight.
+pub(super) fn capacity(device: &Device) -> u64 {
+    let (budget, reserve) = (device.info().memory_budget, reserve(device.info().memory_budget));
+    budget.saturating_sub(reserve + reserve / 8)
+}
 
 impl GpuLane<'_> {
     /// Gives back device memory that `task` does not need. `Ok` means that it pays to try again.
@@ -87,7 +99,7 @@ impl GpuLane<'_> {
 
     /// Memory for longer than a command list. Leaves room for staging: without it nothing could be brought away any more.
     pub(super) fn allocate(&self, bytes: u64) -> Result<DeviceBuffer, Trouble> {
-        let taken = bytes.max(256).saturating_add(bytes / 4).saturating_add(self.reserve());
+        let taken = self.device.footprint(bytes).saturating_add(self.reserve());
         if taken > self.device.available() {
             return Err(Trouble::Full(bytes));
         }
@@ -96,7 +108,7 @@ impl GpuLane<'_> {
 
     /// Bytes that are left for staging.
     fn reserve(&self) -> u64 {
-        (self.device.info().memory_budget / 16).clamp(64 << 10, 256 << 20)
+        reserve(self.device.info().memory_budget)
     }
 
     /// Elements of one download, at most.
