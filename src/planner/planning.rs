@@ -244,6 +244,7 @@ impl<'a> Search<'a> {
         score::check(self.objective, &priced)?;
         let goal = self.objective.goal;
         let rank = |schedule: &Schedule| Score::rank_of(&priced, schedule, goal);
+        let longest = |limit| Score::longest(limit, goal);
         let mut drafts = drafts.to_vec();
         if matches!(goal, Goal::Energy | Goal::EnergyCap { .. }) {
             drafts.extend(thrifty(&priced));
@@ -252,6 +253,7 @@ impl<'a> Search<'a> {
             seed: self.seed,
             drafts: &drafts,
             goal: (goal != Goal::Makespan).then_some(&rank),
+            longest: Some(&longest),
             budget: Some(visits),
             ..Options::default()
         };

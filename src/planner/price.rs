@@ -101,7 +101,7 @@ fn machine(set: &ProfileSet, offers: &[&PlaceOffer], memory_cap: Option<u64>) ->
             for (from, to, overlap) in [(0, memory, up), (memory, 0, down)] {
                 let engine = Some(priced.instance.links.len());
                 let blocked = Some(processor);
-                let blocks = if overlap >= FULL_OVERLAP { 0.0 } else { 1.0 - overlap };
+                let blocks = 1.0 - overlap;
                 priced.instance.links.push(Link { from, to, engine, blocks, blocked });
                 let (from, to) = (priced.memories[from], priced.memories[to]);
                 let sigma = set.model.transfer(from, to, 1 << 20).map_or(0.0, |e| e.sigma);
@@ -224,11 +224,6 @@ fn run(task: &Task, set: &ProfileSet, offer: &PlaceOffer, read: u64, bytes: u64)
         }
     }
 }
-
-/// From this overlap on copies count as hidden fully. The simulator keeps the queue idle in the first part of a copy, so a
-/// copy that blocks at all cannot start while a kernel runs: for small parts that is farther from the truth (up to twice the
-/// time of a pair) than leaving them out (a tenth of it).
-const FULL_OVERLAP: f64 = 0.8;
 
 /// 10^15 ns, 11 days: sums over thousands of tasks stay far from overflow.
 const LONGEST: u64 = 1_000_000_000_000_000;

@@ -37,6 +37,18 @@ impl Score {
         Score { makespan_ns: schedule.makespan, deviation_ns, energy_j }.rank(goal)
     }
 
+    /// The longest makespan of a schedule that [ranks](Self::rank) at most `limit`. For a deadline that could be missed
+    /// there is none; a twentieth more than the limit's is where the search stops looking.
+    pub fn longest(limit: (u64, u64), goal: Goal) -> u64 {
+        match goal {
+            Goal::Makespan => limit.0,
+            Goal::Deadline { .. } if limit.0 == 0 => limit.1,
+            Goal::Deadline { .. } => limit.1.saturating_add(limit.1 / 20),
+            Goal::EnergyCap { .. } if limit.0 < OVER_CAP => limit.0,
+            Goal::Energy | Goal::EnergyCap { .. } => u64::MAX,
+        }
+    }
+
     /// Log standard deviation of the makespan: of the log-normal distribution with this mean and deviation.
     pub fn sigma(&self) -> f64 {
         let relative = self.deviation_ns / self.makespan_ns.max(1) as f64;
@@ -135,40 +147,40 @@ fn deviation(priced: &Priced, schedule: &Schedule) -> f64 {
     parts.values().map(|d| d * d).sum::<f64>().sqrt()
 }
 
-/// Finds what an event waited for.
+/// Finds what an event waited for. In arrays: the search makes one for every schedule that it looks at.
 struct Index<'a> {
     priced: &'a Priced,
     schedule: &'a Schedule,
-    /// Copies by datum.
-    copies: BTreeMap<usize, Vec<usize>>,
-    /// Builds by processor and key.
-    builds: BTreeMap<(usize, u64), usize>,
+    /// By datum: its last copy; by copy: the one before it of the same datum, and on the same engine.
+    last_copy: Vec<Option<usize>>,
+    same_datum: Vec<Option<usize>>,
+    same_engine: Vec<Option<usize>>,
     /// By task: the task before it on its processor.
     previous: Vec<Option<usize>>,
-    /// By copy: the copy before it on its engine.
-    previous_copy: Vec<Option<usize>>,
 }
 
 impl<'a> Index<'a> {
     fn new(priced: &'a Priced, schedule: &'a Schedule) -> Self {
-        let mut copies: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        let mut previous_copy = vec![None; schedule.copies.len()];
-        let mut on_engine: BTreeMap<usize, usize> = BTreeMap::new();
+        let instance = &priced.instance;
+        let mut last_copy = vec![None; instance.data.len()];
+        let mut same_datum = vec![None; schedule.copies.len()];
+        let mut same_engine = vec![None; schedule.copies.len()];
+        let mut on_engine = vec![None; instance.links.len()];
         for (c, copy) in schedule.copies.iter().enumerate() {
-            copies.entry(copy.datum).or_default().push(c);
-            if let Some(engine) = priced.instance.links[copy.link].engine {
-                previous_copy[c] = on_engine.insert(engine, c);
+            same_datum[c] = last_copy[copy.datum].replace(c);
+            if let Some(engine) = instance.links[copy.link].engine {
+                if engine >= on_engine.len() {
+                    on_engine.resize(engine + 1, None);
+                }
+                same_engine[c] = on_engine[engine].replace(c);
             }
         }
-        let mut runs: Vec<usize> = (0..schedule.runs.len()).collect();
-        runs.sort_by_key(|&t| (schedule.runs[t], t));
-        let mut on_processor: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut on_processor = vec![None; instance.processors.len()];
         let mut previous = vec![None; schedule.runs.len()];
-        for t in runs {
-            previous[t] = on_processor.insert(schedule.assignment[t], t);
+        for &t in &schedule.order {
+            previous[t] = on_processor[schedule.assignment[t]].replace(t);
         }
-        let builds = schedule.builds.iter().enumerate().map(|(i, b)| ((b.processor, b.key), i)).collect();
-        Self { priced, schedule, copies, builds, previous, previous_copy }
+        Self { priced, schedule, last_copy, same_datum, same_engine, previous }
     }
 
     /// What ends last.
@@ -191,7 +203,7 @@ impl<'a> Index<'a> {
         let (instance, schedule) = (&self.priced.instance, self.schedule);
         let mut candidates: Vec<Event> = Vec::new();
         let copies_to = |d: usize, memory: usize| {
-            let of = self.copies.get(&d).into_iter().flatten().copied();
+            let of = std::iter::successors(self.last_copy[d], |&c| self.same_datum[c]);
             of.filter(move |&c| instance.links[schedule.copies[c].link].to == memory).map(Event::Copy)
         };
         match event {
@@ -202,12 +214,13 @@ impl<'a> Index<'a> {
                 candidates.extend(self.previous[t].map(Event::Run));
                 candidates.extend(instance.tasks[t].preds.iter().map(|&u| Event::Run(u)));
                 candidates.extend(instance.tasks[t].reads.iter().flat_map(|&d| copies_to(d, memory)));
-                let build = self.builds.get(&(p, run.build_key)).filter(|_| run.build_ns > 0);
-                candidates.extend(build.map(|&b| Event::Build(b)));
+                let mine = |b: &super::schedule::result::Build| (b.processor, b.key) == (p, run.build_key);
+                let build = schedule.builds.iter().position(mine).filter(|_| run.build_ns > 0);
+                candidates.extend(build.map(Event::Build));
             }
             Event::Copy(c) => {
                 let copy = &schedule.copies[c];
-                candidates.extend(self.previous_copy[c].map(Event::Copy));
+                candidates.extend(self.same_engine[c].map(Event::Copy));
                 candidates.extend(instance.data[copy.datum].writer.map(Event::Run));
                 candidates.extend(copies_to(copy.datum, instance.links[copy.link].from));
             }

@@ -160,7 +160,8 @@ pub fn check(instance: &Instance, schedule: &Schedule) -> Vec<Violation> {
     residency(instance, schedule, &runs, &stays, &mut found);
     capacity(instance, schedule, &runs, &stays, &mut found);
     let ends = schedule.runs.iter().map(|r| r.1).chain(schedule.copies.iter().map(|c| c.end));
-    let expected = ends.max().unwrap_or(0);
+    let stalled = (0..instance.processors.len()).map(|p| stalled(instance, schedule, p));
+    let expected = ends.chain(stalled).max().unwrap_or(0);
     if expected != schedule.makespan {
         found.push(Violation::Makespan { expected });
     }
@@ -241,11 +242,34 @@ fn builds(instance: &Instance, schedule: &Schedule, runs: &[Option<Run>], found:
     }
 }
 
-/// The part of a copy during which its queue cannot compute.
-fn stops(instance: &Instance, copy: &Copy) -> Option<(usize, (u64, u64))> {
-    let link = &instance.links[copy.link];
-    let part = ((copy.end - copy.start) as f64 * link.blocks).ceil() as u64;
-    Some((link.blocked?, (copy.start, copy.start.saturating_add(part).min(copy.end))))
+/// When a queue has done its runs and lost what copies take from it: a copy over a link with `blocks` takes that part of
+/// its time, from its start on, whenever there is nothing to run. 0 where nothing is taken.
+fn stalled(instance: &Instance, schedule: &Schedule, queue: usize) -> u64 {
+    let taken = |copy: &Copy| {
+        let link = &instance.links[copy.link];
+        let part = ((copy.end - copy.start) as f64 * link.blocks).ceil() as u64;
+        (link.blocked == Some(queue) && part > 0).then_some((copy.start, part))
+    };
+    let mut taken: Vec<(u64, u64)> = schedule.copies.iter().filter_map(taken).collect();
+    taken.sort_unstable();
+    let runs = schedule.assignment.iter().zip(&schedule.runs).filter(|(p, _)| **p == queue).map(|(_, run)| *run);
+    let mut busy: Vec<(u64, u64)> = runs.chain([(0, instance.processors[queue].ready_ns)]).collect();
+    busy.sort_unstable();
+    let (mut now, mut busy) = (0, busy.into_iter().peekable());
+    for (from, mut left) in taken {
+        now = now.max(from);
+        while let Some(&(start, end)) = busy.peek() {
+            let idle = start.saturating_sub(now);
+            if idle >= left {
+                break;
+            }
+            left -= idle;
+            now = now.max(end);
+            busy.next();
+        }
+        now = now.saturating_add(left);
+    }
+    now
 }
 
 fn units(instance: &Instance, schedule: &Schedule, found: &mut Vec<Violation>) {
@@ -260,9 +284,8 @@ fn units(instance: &Instance, schedule: &Schedule, found: &mut Vec<Violation>) {
     };
     for p in 0..instance.processors.len() {
         let mine = schedule.assignment.iter().zip(&schedule.runs).filter(|(a, _)| **a == p).map(|(_, r)| *r);
-        let stopped = schedule.copies.iter().filter_map(|c| stops(instance, c)).filter(|s| s.0 == p).map(|s| s.1);
         let not_ready = std::iter::once((0, instance.processors[p].ready_ns));
-        overlaps("processor", p, mine.chain(stopped).chain(not_ready).collect());
+        overlaps("processor", p, mine.chain(not_ready).collect());
         let built = schedule.builds.iter().filter(|b| b.processor == p).map(|b| (b.start, b.end));
         overlaps("build unit", p, built.collect());
     }

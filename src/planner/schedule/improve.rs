@@ -23,6 +23,7 @@ pub(super) struct Scored {
 pub(super) struct Judge<'a> {
     pub(super) simulator: Simulator,
     pub(super) goal: Option<&'a dyn Fn(&Schedule) -> Score>,
+    pub(super) longest: Option<&'a dyn Fn(Score) -> u64>,
     /// Task visits that are left.
     pub(super) budget: u64,
     /// What the goal looks at; kept for its buffers.
@@ -41,6 +42,12 @@ impl Judge<'_> {
                 makespan.map(|m| (m, 0))
             }
             Some(goal) => {
+                let longest = self.longest.map_or(NONE, |longest| longest(limit));
+                if longest < NONE {
+                    let short = self.simulator.makespan_from(&draft.assignment, &draft.order, longest + 1, same);
+                    self.budget = self.budget.saturating_sub(self.simulator.visits());
+                    short?;
+                }
                 let made = self.simulator.simulate_into(&draft.assignment, &draft.order, &mut self.schedule);
                 // A whole schedule takes about twice as long.
                 self.budget = self.budget.saturating_sub(2 * self.simulator.visits());

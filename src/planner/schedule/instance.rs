@@ -42,10 +42,11 @@ pub struct Link {
     pub to: usize,
     /// Copies on links of the same engine follow each other; `None`: any number at once.
     pub engine: Option<usize>,
-    /// The part of a copy, 0..=1, during which the compute queue at the device end cannot compute: 0 where copies and
-    /// kernels overlap fully, 1 where a copy stops the queue.
+    /// The part of a copy's time, 0..=1, that it takes from the compute queue at the device end: 0 where copies and kernels
+    /// overlap fully, 1 where none of a copy can hide behind kernels. The queue loses it at any times from the copy's start
+    /// on, in pieces if need be; the copy itself does not wait for the queue.
     pub blocks: f64,
-    /// That queue; `None`: none is blocked.
+    /// That queue; `None`: none is stalled.
     pub blocked: Option<usize>,
 }
 

@@ -25,6 +25,9 @@ pub struct Options<'a> {
     /// What is minimised, lexicographically; `None`: the makespan. Called for every schedule that the search tries, without
     /// `peak_bytes`; a search with it tries about half as many.
     pub goal: Option<&'a dyn Fn(&Schedule) -> Score>,
+    /// The longest makespan that a schedule can have, or is worth a look with, to score at most this: longer ones are not
+    /// scored by the local search, which saves most of the cost of a goal. `None`: any.
+    pub longest: Option<&'a dyn Fn(Score) -> u64>,
     /// Task placements that the search may simulate; `None`: 50 000 up to 64 tasks, then 30 000, or
     /// 100 per task if that is more.
     pub budget: Option<u64>,
@@ -37,6 +40,7 @@ impl std::fmt::Debug for Options<'_> {
             .field("drafts", &self.drafts.len())
             .field("plans", &self.plans.len())
             .field("goal", &self.goal.map(|_| "given"))
+            .field("longest", &self.longest.map(|_| "given"))
             .field("budget", &self.budget)
             .finish()
     }
@@ -97,7 +101,8 @@ pub fn schedule(instance: &Instance, options: &Options<'_>) -> Result<Outcome, I
     let table = simulator.table.clone();
     let budget =
         options.budget.unwrap_or(if table.tasks <= 64 { 50_000 } else { 30_000.max(100 * table.tasks as u64) });
-    let mut judge = Judge { simulator, goal: options.goal, budget, schedule: Schedule::default() };
+    let (goal, longest) = (options.goal, options.longest);
+    let mut judge = Judge { simulator, goal, longest, budget, schedule: Schedule::default() };
     let edges = mean_copies(&table);
     let ranks = ranks(&table, &edges);
     let order = by_rank(&ranks);

@@ -2,7 +2,8 @@
 //! evictions.
 //!
 //! Every time is then a maximum of sums of durations, so shorter durations never make anything later. (The simulator
-//! itself has no such guarantee: it chooses gaps by time, and a shorter copy can take a gap that another one needed.)
+//! itself has no such guarantee: it chooses gaps by time, and a shorter copy can take a gap that another one needed.) What
+//! copies take from a queue is added to what it does, not to single runs.
 
 use super::instance::Instance;
 use super::result::{Infeasible, Schedule};
@@ -82,12 +83,36 @@ pub fn retime(instance: &Instance, schedule: &Schedule) -> Result<Schedule, Infe
             return Err(Infeasible::Incomplete);
         }
     }
-    new.makespan = new.runs.iter().map(|r| r.1).chain(new.copies.iter().map(|c| c.end)).max().unwrap_or(0);
+    let ends = new.runs.iter().map(|r| r.1).chain(new.copies.iter().map(|c| c.end));
+    new.makespan = ends.max().unwrap_or(0).max(stalled(&table, &new));
     new.copies.sort_unstable();
     new.builds.sort_unstable();
     new.evictions.sort_unstable();
     new.peak_bytes = peaks(&table, &new);
     Ok(new)
+}
+
+/// When the last queue that copies stall has done its runs and lost what they take from it; 0 where there is none.
+fn stalled(table: &Table, schedule: &Schedule) -> u64 {
+    let mut work: Vec<Vec<(u64, u64)>> = vec![Vec::new(); table.processors];
+    for copy in &schedule.copies {
+        let link = table.links[copy.link];
+        if link.blocked != NO {
+            work[link.blocked as usize].push((copy.start, blocked_ns(copy.end - copy.start, link.blocks)));
+        }
+    }
+    for (&p, &(start, end)) in schedule.assignment.iter().zip(&schedule.runs) {
+        if table.blockable[p] {
+            work[p].push((start, end - start));
+        }
+    }
+    let end = |(work, &ready): (&mut Vec<(u64, u64)>, &u64)| {
+        work.retain(|w| w.1 > 0);
+        work.sort_unstable();
+        let first = if work.is_empty() { 0 } else { ready };
+        work.iter().fold(first, |now, &(from, ns)| now.max(from).saturating_add(ns))
+    };
+    work.iter_mut().zip(&table.ready).map(end).max().unwrap_or(0)
 }
 
 impl State<'_> {
@@ -190,10 +215,6 @@ impl State<'_> {
         copy.start = self.valid[from].max(self.after[link.to as usize]);
         if link.engine != NO {
             copy.start = copy.start.max(self.engines[link.engine as usize]);
-        }
-        if link.blocked != NO {
-            copy.start = copy.start.max(self.processors[link.blocked as usize]);
-            self.processors[link.blocked as usize] = copy.start.saturating_add(blocked_ns(ns, link.blocks));
         }
         copy.end = copy.start.saturating_add(ns);
         if link.engine != NO {

@@ -8,9 +8,12 @@
 //! its tasks in list order. Data that are wanted somewhere at the end are copied when all tasks are placed, into the
 //! gaps that are left, from the moment they are there.
 //!
-//! A copy over a link with `blocks` > 0 keeps the `blocked` processor from computing during the first part of its time
-//! (rounded up to a nanosecond); it starts when both the engine and, for that part, the processor are free. A processor
-//! that is not ready is not free for that either.
+//! A copy over a link with `blocks` > 0 stalls the `blocked` processor: it takes that part of its time (rounded up to a
+//! nanosecond) from it, at any times from its start on. Where the processor is idle then, that costs nothing; what is left
+//! comes after all that was placed there, and delays what is placed there later, or the end of everything. So copies wait
+//! for their engines only, and no work is lost: a processor's runs, and the stalls by copies that began in a period without
+//! a break, fill that period. What is inexact is which of them end when: a run that was placed before a copy may in truth
+//! end later by as much as the copy stalls.
 
 use super::instance::Instance;
 use super::result::{Build, Copy, Eviction, Infeasible, Schedule};
@@ -182,7 +185,8 @@ impl Simulator {
             }
             self.state.makespan = self.state.makespan.max(end);
         }
-        let makespan = self.state.makespan.max(self.deliver::<RECORD>()?);
+        let delivered = self.deliver::<RECORD>()?;
+        let makespan = self.state.makespan.max(delivered);
         if makespan >= limit { Err(Infeasible::Limit) } else { Ok(makespan) }
     }
 
@@ -249,8 +253,9 @@ impl Simulator {
             start = start.max(self.make_room_for_run::<RECORD>(t, p, m, cell.scratch)?);
         }
         if self.table.blockable[p] {
-            start = self.state.busy[p].fit(start, cell.ns);
-            self.state.busy[p].book(start, cell.ns);
+            // Its own copies may have stalled it.
+            start = start.max(self.state.free[p]);
+            self.state.rest(p, start);
         }
         let end = start.saturating_add(cell.ns);
         self.state.ends[t] = end;
@@ -259,7 +264,7 @@ impl Simulator {
             self.state.valid[d as usize * memories + m] = end;
         }
         if let Some(space) = &mut self.space {
-            space.used_by_run(&self.table, t, p, m, end);
+            space.used_by_run(&self.table, &self.state.valid, t, p, m, end);
         }
         if RECORD {
             self.record.starts[t] = start;

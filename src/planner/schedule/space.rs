@@ -7,21 +7,41 @@
 //! The victim is the datum whose next reader in that memory is farthest in the list (Belady's rule; it is optimal for
 //! equal sizes and costs). Copies that are valid elsewhere, or that nobody needs, are dropped; others are copied to
 //! memory 0 first. Scratch space stays reserved for its processor until somebody needs the room.
+//!
+//! Victims come from a heap per memory. A datum's place in it changes where it is read, written, copied or given up, and
+//! nowhere else: then it is put in anew, and its older entries are skipped when they surface.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 use super::result::{Infeasible, Schedule};
 use super::simulate::Simulator;
-use super::table::{NONE, Table};
+use super::table::{NO, NONE, Table};
+
+/// What makes a datum a better victim, in this order: its next reader in the memory is far, nothing must be copied first,
+/// its last use is long over, it is large; then the index.
+type Rank = (usize, bool, Reverse<u64>, u64, Reverse<usize>);
 
 /// State of all memories, where at least one has a capacity.
 #[derive(Clone, Debug)]
 pub(super) struct Space {
-    /// By task: its position in the list, and the memory of its inputs.
-    position: Vec<usize>,
+    /// By task: the memory of its inputs.
     memory: Vec<usize>,
     /// By memory.
     used: Vec<u64>,
     after: Vec<u64>,
-    resident: Vec<Vec<u32>>,
+    victims: Vec<BinaryHeap<(Rank, u32)>>,
+    /// Datum × memory: which of its entries among the victims holds.
+    version: Vec<u32>,
+    /// Entries that must wait, while a victim is looked for.
+    aside: Vec<(Rank, u32)>,
+    /// Positions and memories of the readers of each datum, in list order; a datum's begin at `first[datum]`, and those
+    /// before `next[datum]` are placed.
+    uses: Vec<(usize, usize)>,
+    first: Vec<usize>,
+    next: Vec<usize>,
+    /// By datum: the memory where it is wanted, or [`NO`].
+    wanted: Vec<u32>,
     /// Datum × memory.
     last_use: Vec<u64>,
     /// By processor: bytes, and the end of the last run.
@@ -35,43 +55,83 @@ pub(super) struct Space {
 
 impl Space {
     pub(super) fn new(table: &Table) -> Option<Space> {
-        table.capacity.iter().any(Option::is_some).then(|| Space {
-            position: vec![0; table.tasks],
+        if table.capacity.iter().all(Option::is_none) {
+            return None;
+        }
+        let data = table.bytes.len();
+        let mut wanted = vec![NO; data];
+        for &(d, m) in &table.wanted {
+            wanted[d as usize] = m;
+        }
+        let mut first = vec![0; data + 1];
+        for t in 0..table.tasks {
+            for &d in table.reads.row(t) {
+                first[d as usize + 1] += 1;
+            }
+        }
+        for d in 0..data {
+            first[d + 1] += first[d];
+        }
+        Some(Space {
             memory: vec![0; table.tasks],
             used: vec![0; table.memories],
             after: vec![0; table.memories],
-            resident: vec![Vec::new(); table.memories],
+            victims: vec![BinaryHeap::new(); table.memories],
+            version: vec![0; table.initial.len()],
+            aside: Vec::new(),
+            uses: vec![(0, 0); first[data]],
+            next: vec![0; data],
+            first,
+            wanted,
             last_use: vec![0; table.initial.len()],
             scratch: vec![0; table.processors],
             scratch_end: vec![0; table.processors],
-            pinned: vec![usize::MAX; table.bytes.len()],
+            pinned: vec![usize::MAX; data],
             now: 0,
             delivering: false,
         })
     }
 
     pub(super) fn reset(&mut self, table: &Table, assignment: &[usize], order: &[usize]) -> Result<(), Infeasible> {
+        let data = table.bytes.len();
+        self.next.copy_from_slice(&self.first[..data]);
+        let mut seen = 0;
         for (position, &t) in order.iter().enumerate() {
             let p = *assignment.get(t).ok_or(Infeasible::Incomplete)?;
             if p >= table.processors {
                 return Err(Infeasible::Processor { task: t, processor: p });
             }
-            self.position[t] = position;
             self.memory[t] = table.cell(t, p).memory as usize;
+            for &d in table.reads.row(t) {
+                let next = &mut self.next[d as usize];
+                // A list that names a task twice is refused when it is placed.
+                if *next == self.first[d as usize + 1] {
+                    return Err(Infeasible::Incomplete);
+                }
+                self.uses[*next] = (position, self.memory[t]);
+                *next += 1;
+                seen += 1;
+            }
         }
+        if seen != self.uses.len() {
+            return Err(Infeasible::Incomplete);
+        }
+        self.next.copy_from_slice(&self.first[..data]);
         self.used.fill(0);
         self.after.fill(0);
         self.last_use.fill(0);
         self.scratch.fill(0);
         self.scratch_end.fill(0);
         self.pinned.fill(usize::MAX);
+        self.version.fill(0);
+        self.now = 0;
         self.delivering = false;
         for m in 0..table.memories {
-            self.resident[m].clear();
-            for d in 0..table.bytes.len() {
+            self.victims[m].clear();
+            for d in 0..data {
                 if table.initial[d * table.memories + m] == 0 {
-                    self.resident[m].push(d as u32);
                     self.used[m] = self.used[m].saturating_add(table.bytes[d]);
+                    self.enter(table, &table.initial, d, m);
                 }
             }
             if let Some(capacity) = table.capacity[m].filter(|&c| c < self.used[m]) {
@@ -91,7 +151,7 @@ impl Space {
 
     /// All tasks are placed: what is where it is wanted stays.
     pub(super) fn begin_delivery(&mut self) {
-        self.now = self.position.len();
+        self.now = self.memory.len();
         self.delivering = true;
     }
 
@@ -100,68 +160,83 @@ impl Space {
         self.pinned[d] = if pinned { self.now } else { usize::MAX };
     }
 
-    pub(super) fn used_by_run(&mut self, table: &Table, t: usize, p: usize, m: usize, end: u64) {
+    pub(super) fn used_by_run(&mut self, table: &Table, valid: &[u64], t: usize, p: usize, m: usize, end: u64) {
         for &d in table.reads.row(t) {
-            let last = &mut self.last_use[d as usize * table.memories + m];
+            let d = d as usize;
+            let last = &mut self.last_use[d * table.memories + m];
             *last = (*last).max(end);
+            self.next[d] += 1;
+            self.enter(table, valid, d, m);
         }
         for &d in table.writes.row(t) {
             self.last_use[d as usize * table.memories + m] = end;
-            self.resident[m].push(d);
+            self.enter(table, valid, d as usize, m);
         }
         self.scratch_end[p] = end;
     }
 
-    pub(super) fn used_by_copy(&mut self, table: &Table, d: usize, from: usize, to: usize, end: u64) {
+    /// A copy has made a datum valid in `to`.
+    pub(super) fn used_by_copy(&mut self, table: &Table, valid: &[u64], d: usize, from: usize, to: usize, end: u64) {
         let last = &mut self.last_use[d * table.memories + from];
         *last = (*last).max(end);
         self.last_use[d * table.memories + to] = end;
-        self.resident[to].push(d as u32);
+        self.enter_all(table, valid, d);
     }
 
-    /// The position of the next reader of a datum in a memory, and whether giving it up there needs a copy first.
-    fn outlook(&self, table: &Table, valid: &[u64], d: usize, m: usize) -> (usize, bool) {
-        let (mut next, mut needed) = (usize::MAX, false);
-        for &r in table.readers.row(d) {
-            let r = r as usize;
-            if self.position[r] >= self.now {
-                needed = true;
-                if self.memory[r] == m {
-                    next = next.min(self.position[r]);
-                }
+    /// A datum is no longer in a memory.
+    fn leave(&mut self, table: &Table, valid: &[u64], d: usize, m: usize) {
+        self.version[d * table.memories + m] += 1;
+        self.enter_all(table, valid, d);
+    }
+
+    fn enter_all(&mut self, table: &Table, valid: &[u64], d: usize) {
+        for m in 0..table.memories {
+            if valid[d * table.memories + m] != NONE {
+                self.enter(table, valid, d, m);
             }
         }
-        if let Ok(at) = table.wanted.binary_search_by_key(&(d as u32), |w| w.0) {
-            needed = true;
-            if table.wanted[at].1 as usize == m {
-                next = next.min(self.position.len());
-            }
+    }
+
+    /// Puts a datum that is in a memory among its victims, where it belongs now.
+    fn enter(&mut self, table: &Table, valid: &[u64], d: usize, m: usize) {
+        if table.capacity[m].is_none() {
+            return;
         }
+        let uses = &self.uses[self.next[d]..self.first[d + 1]];
+        let wanted_here = self.wanted[d] == m as u32;
+        // "Wanted here" comes after all tasks.
+        let end = if wanted_here { self.memory.len() } else { usize::MAX };
+        let next = uses.iter().find(|u| u.1 == m).map_or(end, |u| u.0);
+        let needed = !uses.is_empty() || self.wanted[d] != NO;
         let row = &valid[d * table.memories..][..table.memories];
-        let elsewhere = row.iter().enumerate().any(|(i, &v)| i != m && v != NONE);
-        (next, needed && !elsewhere)
+        let copy = needed && row.iter().enumerate().all(|(i, &v)| i == m || v == NONE);
+        let at = d * table.memories + m;
+        self.version[at] += 1;
+        let rank = (next, !copy, Reverse(self.last_use[at]), table.bytes[d], Reverse(d));
+        self.victims[m].push((rank, self.version[at]));
     }
 
-    /// What goes next: the index in the memory's list, and whether a copy is needed first. `None`: nothing can go.
-    fn victim(&self, table: &Table, valid: &[u64], m: usize) -> Option<(usize, usize, bool)> {
-        let mut best = None;
-        for (i, &d) in self.resident[m].iter().enumerate() {
-            let d = d as usize;
-            if self.pinned[d] == self.now {
-                continue;
+    /// What goes next, the position of its next reader, and whether a copy is needed first. It stays among the victims
+    /// until it [leaves](Self::leave). `None`: nothing can go.
+    fn victim(&mut self, table: &Table, m: usize) -> Option<(usize, usize, bool)> {
+        let mut found = None;
+        while let Some(&entry) = self.victims[m].peek() {
+            let ((next, drop, _, _, Reverse(d)), version) = entry;
+            let holds = version == self.version[d * table.memories + m];
+            let stays = self.pinned[d] == self.now || (!drop && m == 0);
+            // What is delivered where it is wanted never goes again.
+            let delivered = self.delivering && next == self.memory.len();
+            if holds && !stays && !delivered {
+                found = Some((d, next, !drop));
+                break;
             }
-            let (next, copy) = self.outlook(table, valid, d, m);
-            // While wanted data are delivered, `position.len()` stands for "wanted here".
-            if (copy && m == 0) || (self.delivering && next == self.position.len()) {
-                continue;
-            }
-            let free_since = std::cmp::Reverse(self.last_use[d * table.memories + m]);
-            let key = (next, !copy, free_since, table.bytes[d], std::cmp::Reverse(d));
-            if best.is_none_or(|(k, _)| key > k) {
-                best = Some((key, i));
+            self.victims[m].pop();
+            if holds && stays {
+                self.aside.push(entry);
             }
         }
-        best.map(|((next, drop, ..), i)| (i, next, !drop))
+        self.victims[m].extend(self.aside.drain(..));
+        found
     }
 }
 
@@ -180,7 +255,7 @@ impl Simulator {
                 space.used[m] += bytes;
                 return Ok(space.after[m]);
             }
-            let victim = space.victim(&self.table, &self.state.valid, m);
+            let victim = space.victim(&self.table, m);
             if !matches!(victim, Some((_, usize::MAX, false))) {
                 let homes = &self.table.home;
                 let held = (0..homes.len()).find(|&p| homes[p] == m && Some(p) != keep && space.scratch[p] > 0);
@@ -190,19 +265,20 @@ impl Simulator {
                     continue;
                 }
             }
-            let Some((i, _, copy)) = victim else {
+            let Some((d, _, copy)) = victim else {
                 return Err(Infeasible::Memory { memory: m, needed: bytes, capacity });
             };
-            let d = space.resident[m][i] as usize;
             if copy {
                 self.save::<RECORD>(d)?;
             }
             let Some(space) = self.space.as_deref_mut() else { return Ok(0) };
-            space.resident[m].swap_remove(i);
             space.used[m] -= self.table.bytes[d];
             let at = space.last_use[d * memories + m];
             space.after[m] = space.after[m].max(at);
             self.give_up::<RECORD>(d, m, at);
+            if let Some(space) = &mut self.space {
+                space.leave(&self.table, &self.state.valid, d, m);
+            }
         }
     }
 

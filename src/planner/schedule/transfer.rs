@@ -11,14 +11,23 @@ impl Simulator {
         if self.state.valid[d * memories + m] != NONE {
             return Ok(self.state.valid[d * memories + m]);
         }
-        if self.best_link(d, m, 0).is_none() {
+        if !self.can_hop(d, m) {
             // Two hops. There is no loop: into memory 0 only direct links count.
-            if m == 0 || self.state.valid[d * memories] != NONE || self.best_link(d, 0, 0).is_none() {
+            if m == 0 || self.state.valid[d * memories] != NONE || !self.can_hop(d, 0) {
                 return Err(Infeasible::Route { datum: d, memory: m });
             }
             self.hop::<RECORD>(d, 0)?;
         }
         self.hop::<RECORD>(d, m)
+    }
+
+    /// Whether a link leads into a memory from one where the datum is valid.
+    fn can_hop(&self, d: usize, m: usize) -> bool {
+        let row = &self.state.valid[d * self.table.memories..][..self.table.memories];
+        self.table
+            .into
+            .get(m)
+            .is_some_and(|into| into.iter().any(|&l| row[self.table.links[l as usize].from as usize] != NONE))
     }
 
     /// One copy into a memory.
@@ -33,12 +42,12 @@ impl Simulator {
             self.state.engines[cell.engine as usize].book(start, ns);
         }
         if cell.blocked != NO {
-            self.state.busy[cell.blocked as usize].book(start, blocked_ns(ns, cell.blocks));
+            self.state.stall(cell.blocked as usize, start, blocked_ns(ns, cell.blocks));
         }
         let end = start.saturating_add(ns);
         self.state.valid[d * self.table.memories + m] = end;
         if let Some(space) = &mut self.space {
-            space.used_by_copy(&self.table, d, cell.from as usize, m, end);
+            space.used_by_copy(&self.table, &self.state.valid, d, cell.from as usize, m, end);
         }
         if RECORD {
             self.record.copies.push(Copy { start, end, datum: d, link });
@@ -52,38 +61,20 @@ impl Simulator {
         let mut best: Option<(u64, u64, usize)> = None;
         for &l in self.table.into.get(m)? {
             let l = l as usize;
-            let ready = row[self.table.links[l].from as usize];
+            let cell = self.table.links[l];
+            let ready = row[cell.from as usize];
             if ready == NONE {
                 continue;
             }
-            let start = self.copy_start(l, ready.max(after), self.table.copy(d, l));
-            let end = start.saturating_add(self.table.copy(d, l));
+            let ns = self.table.copy(d, l);
+            let ready = ready.max(after);
+            let start = if cell.engine == NO { ready } else { self.state.engines[cell.engine as usize].fit(ready, ns) };
+            let end = start.saturating_add(ns);
             if best.is_none_or(|(e, ..)| end < e) {
                 best = Some((end, start, l));
             }
         }
         best.map(|(_, start, l)| (start, l))
-    }
-
-    /// The earliest start of a copy, not before `ready`.
-    fn copy_start(&self, link: usize, ready: u64, ns: u64) -> u64 {
-        let cell = self.table.links[link];
-        let mut start = ready;
-        loop {
-            let mut next = start;
-            if cell.engine != NO {
-                next = self.state.engines[cell.engine as usize].fit(next, ns);
-            }
-            if cell.blocked == NO {
-                return next;
-            }
-            let queue = cell.blocked as usize;
-            next = self.state.busy[queue].fit(next, blocked_ns(ns, cell.blocks));
-            if next == start {
-                return next;
-            }
-            start = next;
-        }
     }
 
     /// The final copies, those that can start first first. Returns when the last one is done.
