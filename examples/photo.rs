@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use support::picture::{self, Picture};
+use support::stages::{blur_columns, blur_rows, gaussian, to_linear, to_srgb};
 use veda::prelude::*;
 
 const USAGE: &str = "\
@@ -20,22 +21,8 @@ usage: photo [--exposure EV] [--sharpen AMOUNT] INPUT OUTPUT
   --sharpen AMOUNT   strength of the unsharp mask, 0 to 5 (default 0.6)
   --help             this text";
 
-/// Standard deviation of the unsharp mask's Gaussian, in pixels.
-const SIGMA: f32 = 1.6;
-/// Its kernel reaches three standard deviations: beyond lies 0.3 % of the weight.
-const RADIUS: usize = 5;
 /// Reflectance of the grey card that the tone curve leaves where the exposure put it.
 const MID_GREY: f32 = 0.18;
-
-#[veda::kernel]
-fn to_linear(v: f32) -> f32 {
-    if v <= 0.04045 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) }
-}
-
-#[veda::kernel]
-fn to_srgb(v: f32) -> f32 {
-    if v <= 0.0031308 { v * 12.92 } else { 1.055 * v.powf(1.0 / 2.4) - 0.055 }
-}
 
 /// Hable's filmic curve: a toe for the shadows, a shoulder that rolls the highlights off; 0 at 0.
 #[veda::kernel]
@@ -58,31 +45,6 @@ fn luminance(id: veda::Index, samples: &[f32], channels: u32) -> f32 {
     } else {
         samples[first]
     }
-}
-
-/// One pass of the separable Gaussian, along rows; the border pixel continues beyond the edge.
-#[veda::kernel]
-fn blur_rows(id: veda::Index, src: &[f32], weights: &[f32], width: u32) -> f32 {
-    let radius = (weights.len() as i32 - 1) / 2;
-    let row = id.y * width;
-    let mut sum = 0.0;
-    for tap in 0..weights.len() {
-        let x = (id.x as i32 + tap as i32 - radius).clamp(0, width as i32 - 1);
-        sum += weights[tap] * src[(row + x as u32) as usize];
-    }
-    sum
-}
-
-/// The other pass, along columns.
-#[veda::kernel]
-fn blur_columns(id: veda::Index, src: &[f32], weights: &[f32], width: u32, height: u32) -> f32 {
-    let radius = (weights.len() as i32 - 1) / 2;
-    let mut sum = 0.0;
-    for tap in 0..weights.len() {
-        let y = (id.y as i32 + tap as i32 - radius).clamp(0, height as i32 - 1);
-        sum += weights[tap] * src[(y as u32 * width + id.x) as usize];
-    }
-    sum
 }
 
 /// The developed sample: toned, plus the detail of its pixel's luminance. The same amount on every channel keeps hues.
@@ -122,17 +84,6 @@ fn tone_curve(gain: f32) -> (f32, f32) {
     }
     let scale = (lo * hi).sqrt();
     (scale, 1.0 / filmic(white * scale))
-}
-
-fn gaussian() -> Vec<f32> {
-    let raw: Vec<f32> = (0..=2 * RADIUS)
-        .map(|tap| {
-            let d = tap as f32 - RADIUS as f32;
-            (-d * d / (2.0 * SIGMA * SIGMA)).exp()
-        })
-        .collect();
-    let total: f32 = raw.iter().sum();
-    raw.into_iter().map(|w| w / total).collect()
 }
 
 fn develop(picture: &Picture, settings: &Settings) -> veda::Result<(Vec<f32>, Statistics)> {

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use support::picture::{self, Depth, Picture};
+use support::stages::{blur_columns, blur_rows, gaussian, to_linear, to_srgb};
 use veda::graph::Var;
 use veda::{Array, Graph};
 
@@ -16,51 +17,16 @@ pipeline: develops a photograph in twelve stages
 
 usage: pipeline INPUT OUTPUT.png [TIMELINE.html]";
 
-/// Taps of the Gaussian: three standard deviations of 1.6 pixels each way.
-const RADIUS: usize = 5;
-const SIGMA: f32 = 1.6;
 /// Entries of the tone table, and bins of the histogram behind it.
 const LEVELS: usize = 256;
 /// The thumbnail is smaller by this factor.
 const SHRINK: u32 = 4;
-
-#[veda::kernel]
-fn to_linear(v: f32) -> f32 {
-    if v <= 0.04045 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) }
-}
-
-#[veda::kernel]
-fn to_srgb(v: f32) -> f32 {
-    if v <= 0.0031308 { v * 12.92 } else { 1.055 * v.powf(1.0 / 2.4) - 0.055 }
-}
 
 /// Rec. 709 luminance of a pixel of interleaved red, green, blue.
 #[veda::kernel]
 fn luminance(id: veda::Index, rgb: &[f32]) -> f32 {
     let first = (3 * id.flat()) as usize;
     0.2126 * rgb[first] + 0.7152 * rgb[first + 1] + 0.0722 * rgb[first + 2]
-}
-
-#[veda::kernel]
-fn blur_rows(id: veda::Index, src: &[f32], weights: &[f32], width: u32) -> f32 {
-    let radius = (weights.len() as i32 - 1) / 2;
-    let mut sum = 0.0;
-    for tap in 0..weights.len() {
-        let x = (id.x as i32 + tap as i32 - radius).clamp(0, width as i32 - 1);
-        sum += weights[tap] * src[(id.y * width + x as u32) as usize];
-    }
-    sum
-}
-
-#[veda::kernel]
-fn blur_columns(id: veda::Index, src: &[f32], weights: &[f32], width: u32, height: u32) -> f32 {
-    let radius = (weights.len() as i32 - 1) / 2;
-    let mut sum = 0.0;
-    for tap in 0..weights.len() {
-        let y = (id.y as i32 + tap as i32 - radius).clamp(0, height as i32 - 1);
-        sum += weights[tap] * src[(y as u32 * width + id.x) as usize];
-    }
-    sum
 }
 
 /// The tone table, linearly interpolated.
@@ -156,13 +122,6 @@ fn diffuse(samples: &[f32], width: usize, out: &mut [f32]) {
         }
         pass(i + row, 5.0 / 16.0);
     }
-}
-
-fn gaussian() -> Vec<f32> {
-    let raw: Vec<f32> =
-        (0..=2 * RADIUS).map(|tap| (-(tap as f32 - RADIUS as f32).powi(2) / (2.0 * SIGMA * SIGMA)).exp()).collect();
-    let total: f32 = raw.iter().sum();
-    raw.into_iter().map(|w| w / total).collect()
 }
 
 struct Results {
