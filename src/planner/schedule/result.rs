@@ -31,6 +31,21 @@ pub struct Schedule {
     pub peak_bytes: Vec<u64>,
 }
 
+impl Schedule {
+    /// Where a stalled queue is done after everything else, what ends last ends with it. Nothing waits for that, and what
+    /// was given up before is not what it needs.
+    pub(super) fn settle(&mut self) {
+        let copy = self.copies.iter_mut().map(|c| (&mut c.start, &mut c.end));
+        let runs = self.runs.iter_mut().map(|r| (&mut r.0, &mut r.1));
+        let last = copy.chain(runs).max_by(|a, b| (&a.1, &a.0).cmp(&(&b.1, &b.0)));
+        if let Some((start, end)) = last {
+            let late = self.makespan.saturating_sub(*end);
+            *start += late;
+            *end += late;
+        }
+    }
+}
+
 /// One copy over one link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Copy {
