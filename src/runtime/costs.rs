@@ -49,7 +49,6 @@ mod tests {
     use super::*;
     use crate::kernel::assemble::{self, Checks};
     use crate::kernel::terminal::Terminal;
-    use crate::prelude::GpuKernel;
 
     #[veda::kernel]
     fn saxpy(a: f32, x: f32, y: f32) -> f32 {
