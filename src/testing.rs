@@ -30,13 +30,12 @@ use crate::config::{Config, DeviceChoice};
 use crate::gpu::GpuKernel;
 use crate::index::Index;
 use crate::kernel::arg::{Elements, Position, Source, Uniform, Whole};
-use crate::kernel::assemble;
-use crate::kernel::assemble::Checks;
 use crate::kernel::bound::Bound;
 use crate::kernel::desc::{ElementKernel, KernelDesc};
 use crate::kernel::pipe::Pipe;
 use crate::kernel::scalar::{Scalar, Value32};
 use crate::kernel::terminal::Terminal;
+use crate::kernel::{assemble, count};
 use crate::runtime::Runtime;
 use crate::runtime::route::Routed;
 
@@ -444,15 +443,16 @@ where
                 let sources = P::draw(&mut random, n, domain);
                 let bound = Bound::<K, P::Source>::new(sources).over(space);
                 let pipe = bound.pipe().unwrap_or_else(|e| panic!("kernel `{}`: {e}", K::DESC.path));
-                let counts = assemble::assemble(&pipe, &Terminal::Collect, Checks::default())
-                    .unwrap_or_else(|e| panic!("{e}"))
-                    .counts;
+                let program = assemble::link(&pipe, &Terminal::Collect).unwrap_or_else(|e| panic!("{e}"));
+                let counts = count::of_data(&program);
                 if counts.unbounded && domain == Domain::Wild && self.domain.is_none() {
                     domains = vec![Domain::Tame];
                     continue;
                 }
                 let ops = counts.float_add + counts.float_mul + counts.float_div + counts.float_sqrt;
-                let tolerance = self.tolerance.unwrap_or((4.0 + 2.0 * ops) * f64::from(f32::EPSILON));
+                let tolerance = self
+                    .tolerance
+                    .unwrap_or((4.0 + if counts.left_early { 4.0 } else { 2.0 } * ops) * f64::from(f32::EPSILON));
                 compare(runtime, &bound, &pipe, sources, (tolerance, self.tolerance.is_some()), &mut report);
             }
         }

@@ -7,10 +7,10 @@ use std::fmt::Write as _;
 use std::hash::{Hash, Hasher};
 
 use veda_kernels_ir::ast::{Ty, Value};
-use veda_kernels_ir::cost::OpCounts;
 use veda_kernels_ir::link::Linked;
-use veda_kernels_ir::{codec, cost, link, wgsl};
+use veda_kernels_ir::{codec, link, wgsl};
 
+use super::count::Counts;
 use super::desc::KernelDesc;
 use super::pipe::{Operand, Pipe, Stage, StageKind};
 use super::terminal::Terminal;
@@ -68,7 +68,7 @@ pub struct Assembled {
     /// The type of an element before it is stored (bool is stored as u32).
     pub element: Ty,
     /// Expected operations of one invocation.
-    pub counts: OpCounts,
+    pub counts: Counts,
 }
 
 /// A hash of everything that determines the shader's text, valid within this process.
@@ -167,9 +167,9 @@ fn operand_words(operand: &Operand, words: &mut Vec<u32>) {
 /// The kernels of a pipe, linked: one unit per descriptor and types of captures.
 #[derive(Debug)]
 pub struct Program {
-    linked: Linked,
+    pub(super) linked: Linked,
     /// The unit of each stage, then that of the reduction's operator.
-    roots: Vec<usize>,
+    pub(super) roots: Vec<usize>,
 }
 
 #[derive(Default)]
@@ -346,10 +346,7 @@ pub fn assemble(pipe: &Pipe<'_>, terminal: &Terminal, checks: Checks) -> Result<
         }
     }
 
-    let mut counts = OpCounts::default();
-    for &root in &program.roots {
-        counts.add(&cost::count(&program.linked, root), 1.0);
-    }
+    let counts = Counts::new(program, pipe, terminal);
     Ok(Assembled { name: name(pipe), wgsl: text, roles, entries, out: partial, element, counts })
 }
 

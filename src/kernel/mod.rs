@@ -7,6 +7,7 @@ pub mod arg;
 pub mod assemble;
 pub mod bound;
 pub mod chunk;
+pub mod count;
 pub mod deferred;
 pub mod desc;
 pub mod isa;

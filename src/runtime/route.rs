@@ -167,21 +167,22 @@ fn describe(pipe: &Pipe<'_>, terminal: &Terminal, prepared: &Prepared) -> (Work,
         (false, true) => OutputKind::Compact,
         (false, false) => OutputKind::Map,
     };
-    let counts = &prepared.assembled.counts;
-    let in_bytes = host(false).map(|b| b.host_stride() as f64).sum();
+    let counts = prepared.assembled.counts.of(pipe, terminal);
+    let per_element = host(false).map(|b| b.host_stride() as f64).sum::<f64>();
+    let (streamed, gather_bytes) = super::costs::whole_bytes(&counts, pipe);
     let work = Work {
         key: prepared.key,
         elements,
         groups: elements.div_ceil(u64::from(assemble::TILE)),
-        ops: super::costs::ops(counts),
-        in_bytes,
+        ops: super::costs::ops(&counts.ops),
+        in_bytes: per_element + streamed,
         out_bytes: if prepared.assembled.element == Ty::Bool && !terminal.reduces() { 1.0 } else { 4.0 },
-        gather_bytes: 4.0 * counts.loads,
-        loops_unbounded: counts.unbounded,
+        gather_bytes,
+        loops_unbounded: counts.ops.unbounded || counts.ops.left_early,
         output,
     };
     let fixed = host(true).map(|b| 4.0 * b.len as f64).sum();
-    let residency = Residency { host: Bytes { fixed, per_element: in_bytes }, ..Residency::default() };
+    let residency = Residency { host: Bytes { fixed, per_element }, ..Residency::default() };
     (work, residency)
 }
 

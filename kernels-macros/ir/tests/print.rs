@@ -283,6 +283,7 @@ fn constant_trips_multiply() {
         label: 1,
         body: block(vec![e(ExprKind::AssignOp(BinOp::Mul, LocalId(0), bx(float(2.0))))], None),
     });
-    let c = cost::count(&linked(function(vec![v(Ty::F32)], Ty::F32, 1, block(vec![body], Some(l(0))))), 0);
+    let c =
+        cost::count(&linked(function(vec![v(Ty::F32)], Ty::F32, 1, block(vec![body], Some(l(0))))), 0, &[], &[]).ops;
     assert_eq!((c.float_mul, c.trips, c.unbounded), (10.0, 10.0, false));
 }
