@@ -1,6 +1,6 @@
 //! What the lanes of a run share: one lock over the state of every task and array, and one place to wait.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -59,7 +59,7 @@ pub(super) struct Board {
     /// Where tasks run: the plan's places, until a device cannot do one.
     pub places: Vec<Place>,
     /// What each lane has left, in plan order.
-    pub lanes: BTreeMap<Place, Vec<Step>>,
+    pub lanes: BTreeMap<Place, VecDeque<Step>>,
     /// Ranges that somebody needs from a GPU, on the host.
     pub requests: BTreeMap<u32, Vec<Use>>,
     pub halt: Option<Halt>,
@@ -214,7 +214,7 @@ impl<'a> Shared<'a> {
 
     /// Whether every lane's work is done.
     pub(super) fn finished(board: &Board) -> bool {
-        board.lanes.values().all(Vec::is_empty)
+        board.lanes.values().all(VecDeque::is_empty)
             && board.tasks.iter().all(|&p| p == Progress::Done)
             && board.requests.values().all(Vec::is_empty)
             && board.flights.values().all(|&(n, _)| n == 0)
@@ -304,7 +304,7 @@ impl<'a> Shared<'a> {
         board.record.rerouted += 1;
         // Before everything else: whoever needed it there waits.
         let lane = board.lanes.entry(Place::Cpu).or_default();
-        lane.insert(0, Step { what: What::Run(t), end_ns: 0 });
+        lane.push_front(Step { what: What::Run(t), end_ns: 0 });
         self.changed(board);
     }
 }

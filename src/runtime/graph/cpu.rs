@@ -1,5 +1,6 @@
 //! The CPU's lane: the calling thread, which runs one task after the other on the pool.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -91,7 +92,7 @@ fn busy_devices(shared: &Shared<'_>) -> bool {
 }
 
 fn pick(shared: &Shared<'_>, board: &mut Board) -> Pick {
-    let count = board.lanes.get(&Place::Cpu).map_or(0, Vec::len);
+    let count = board.lanes.get(&Place::Cpu).map_or(0, VecDeque::len);
     for i in 0..count {
         match board.lanes[&Place::Cpu][i].what {
             What::Run(t) => {

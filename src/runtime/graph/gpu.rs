@@ -129,7 +129,7 @@ impl<'a> GpuLane<'a> {
         let mut board = self.shared.lock();
         if board.arrays[u.array].wanted == Some(self.place()) {
             let step = Step { what: What::Ensure(*u, Place::Cpu), end_ns: u64::MAX };
-            board.lanes.entry(Place::Cpu).or_default().push(step);
+            board.lanes.entry(Place::Cpu).or_default().push_back(step);
             self.shared.changed(&mut board);
         }
     }

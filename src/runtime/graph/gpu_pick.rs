@@ -1,5 +1,6 @@
 //! What a GPU's lane does next.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::board::{Board, Progress, Shared};
@@ -51,7 +52,7 @@ impl GpuLane<'_> {
         let mut building = false;
         // What comes later in the plan counts on memory that is given up as soon as the host has its contents.
         let mut leaving = false;
-        let steps = board.lanes.get(&self.place()).map_or(0, Vec::len);
+        let steps = board.lanes.get(&self.place()).map_or(0, VecDeque::len);
         for i in 0..steps {
             let what = board.lanes[&self.place()][i].what;
             let job = match what {
@@ -191,8 +192,8 @@ impl GpuLane<'_> {
             }
             What::Ensure(other, _) | What::Evict(other, _) => other.overlaps(u),
         };
-        let before = &board.lanes[&self.place()][..i];
-        if before.iter().any(|step| uses(&step.what)) {
+        let mut before = board.lanes[&self.place()].iter().take(i);
+        if before.any(|step| uses(&step.what)) {
             return Eviction::Needed;
         }
         let arriving = board.arrays[u.array].range(u.window);

@@ -225,7 +225,7 @@ fn devices(
             continue;
         }
         record.note(format!("GPU {gpu} is not there; its tasks ran on the CPU"));
-        let moved: Vec<Step> = traced.lanes.remove(&lane).unwrap_or_default();
+        let moved = traced.lanes.remove(&lane).unwrap_or_default();
         let runs = moved.into_iter().filter(|step| matches!(step.what, What::Run(_)));
         traced.lanes.entry(Place::Cpu).or_default().extend(runs);
         for place in traced.places.iter_mut().filter(|place| **place == lane) {
@@ -246,7 +246,7 @@ fn add_wanted(traced: &mut Traced, arrays: &[Array], devices: &BTreeMap<u32, Arc
             Place::Gpu(gpu) if there(&gpu) => wanted,
             _ => Place::Cpu,
         };
-        traced.lanes.entry(place).or_default().push(Step { what: What::Ensure(all, place), end_ns: u64::MAX });
+        traced.lanes.entry(place).or_default().push_back(Step { what: What::Ensure(all, place), end_ns: u64::MAX });
     }
 }
 
@@ -285,7 +285,8 @@ fn once(shared: &Shared<'_>) {
 /// The nodes of the caller's graph that ran to their end.
 fn finished_nodes(shared: &Shared<'_>, origins: &[TaskId]) -> BTreeSet<TaskId> {
     let board = shared.lock();
-    let mut done: BTreeSet<TaskId> = (0..shared.graph.tasks.len()).filter(|t| !origins.contains(t)).collect();
+    let mut done: BTreeSet<TaskId> = (0..shared.graph.tasks.len()).collect();
+    origins.iter().for_each(|t| _ = done.remove(t));
     let mut undone: BTreeSet<TaskId> = BTreeSet::new();
     for (task, progress) in shared.tasks.iter().zip(&board.tasks) {
         let set = if *progress == Progress::Done { &mut done } else { &mut undone };

@@ -4,7 +4,7 @@
 //! One rule serves failed checks and lost devices: *a task must run (again) if an output of it is needed and valid
 //! nowhere; an output is needed if somebody wants it at the end, or a task that must run reads it.*
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::array::Array;
 use super::board::{Board, Progress, Shared};
@@ -32,7 +32,7 @@ pub(super) fn forget_undone(shared: &Shared<'_>, board: &mut Board) {
 }
 
 /// Puts the tasks that must run (again) back into their lanes, by the same plan.
-pub(super) fn resume(shared: &Shared<'_>, board: &mut Board, lanes: &BTreeMap<Place, Vec<Step>>) {
+pub(super) fn resume(shared: &Shared<'_>, board: &mut Board, lanes: &BTreeMap<Place, VecDeque<Step>>) {
     let mut needed = vec![false; shared.tasks.len()];
     let mut read: Vec<Use> = Vec::new();
     for (t, task) in shared.tasks.iter().enumerate().rev() {
@@ -48,7 +48,7 @@ pub(super) fn resume(shared: &Shared<'_>, board: &mut Board, lanes: &BTreeMap<Pl
     for (t, needed) in needed.iter().enumerate() {
         board.tasks[t] = if *needed { Progress::Waiting } else { Progress::Done };
     }
-    let mut left: BTreeMap<Place, Vec<Step>> = BTreeMap::new();
+    let mut left: BTreeMap<Place, VecDeque<Step>> = BTreeMap::new();
     for (lane, steps) in lanes {
         for step in steps {
             let lane = match step.what {
@@ -56,12 +56,12 @@ pub(super) fn resume(shared: &Shared<'_>, board: &mut Board, lanes: &BTreeMap<Pl
                 What::Run(_) => continue,
                 What::Ensure(..) | What::Evict(..) => *lane,
             };
-            left.entry(lane).or_default().push(*step);
+            left.entry(lane).or_default().push_back(*step);
         }
     }
     // Tasks that moved to the CPU stand behind its own; tasks are numbered in topological order.
     if let Some(steps) = left.get_mut(&Place::Cpu) {
-        steps.sort_by_key(|step| match step.what {
+        steps.make_contiguous().sort_by_key(|step| match step.what {
             What::Run(t) => t,
             _ => usize::MAX,
         });

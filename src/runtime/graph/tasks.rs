@@ -4,7 +4,7 @@
 //! The plan says what is cut and merged, the caller's graph says which array is which argument. So a window of a task
 //! reads a range of an array, whatever pieces the planner made of it; pieces are only names for ranges.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::error::RunError;
@@ -86,7 +86,7 @@ pub(super) struct Traced {
     pub tasks: Vec<TaskInfo>,
     pub places: Vec<Place>,
     /// By lane, in plan order.
-    pub lanes: BTreeMap<Place, Vec<Step>>,
+    pub lanes: BTreeMap<Place, VecDeque<Step>>,
     /// The tasks that write each array.
     pub writers: BTreeMap<DatumId, Vec<TaskId>>,
 }
@@ -207,8 +207,8 @@ fn merge(program: &Program, graph: &TaskGraph, task: TaskInfo) -> TaskInfo {
     TaskInfo { nodes: vec![node], locals: BTreeSet::new(), ..task }
 }
 
-fn lanes(plan: &Plan, tasks: &[TaskInfo], places: &[Place]) -> BTreeMap<Place, Vec<Step>> {
-    let mut lanes: BTreeMap<Place, Vec<Step>> = BTreeMap::from([(Place::Cpu, Vec::new())]);
+fn lanes(plan: &Plan, tasks: &[TaskInfo], places: &[Place]) -> BTreeMap<Place, VecDeque<Step>> {
+    let mut lanes: BTreeMap<Place, VecDeque<Step>> = BTreeMap::from([(Place::Cpu, VecDeque::new())]);
     let mut seen = vec![false; tasks.len()];
     let range = |d: DatumId| match plan.graph.data[d].piece {
         Some(piece) => Use { array: piece.of, window: Some((piece.from as usize, piece.to as usize)) },
@@ -229,10 +229,10 @@ fn lanes(plan: &Plan, tasks: &[TaskInfo], places: &[Place]) -> BTreeMap<Place, V
             }
             _ => continue, // host memory is given up when nobody needs it
         };
-        lanes.entry(lane).or_default().push(Step { what, end_ns: step.end_ns });
+        lanes.entry(lane).or_default().push_back(Step { what, end_ns: step.end_ns });
     }
     for t in (0..tasks.len()).filter(|&t| !seen[t]) {
-        lanes.entry(places[t]).or_default().push(Step { what: What::Run(t), end_ns: u64::MAX });
+        lanes.entry(places[t]).or_default().push_back(Step { what: What::Run(t), end_ns: u64::MAX });
     }
     lanes
 }
