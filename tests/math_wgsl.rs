@@ -55,6 +55,6 @@ fn every_function_is_valid_wgsl() {
                 .any(|(at, _)| !printed.text[..at].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_'));
             assert!(!used || printed.text.contains(&format!("fn {driver}")), "{} calls {driver}..)", desc.path);
         }
-        println!("{}: {:?}", desc.name, cost::count(&linked, unit));
+        println!("{}: {:?}", desc.name, cost::count(&linked, unit, &[], &[]).ops);
     }
 }
