@@ -57,12 +57,14 @@ fn near_the_optimum_by_exhaustive_search() {
         }
         Ok(())
     };
-    runner(128).run(&cases, test).expect("within 1.25 of the optimum");
+    // The exhaustive search is twenty times slower in debug builds.
+    let count = if cfg!(debug_assertions) { 48 } else { 128 };
+    runner(count).run(&cases, test).expect("within 1.25 of the optimum");
     let ratios = ratios.into_inner();
     let mean = ratios.iter().sum::<f64>() / ratios.len() as f64;
     let exact = ratios.iter().filter(|&&r| r == 1.0).count();
     println!("{} proven optima: mean ratio {mean:.4}, {exact} reached", ratios.len());
-    assert!(ratios.len() >= 64, "{}", ratios.len());
+    assert!(2 * ratios.len() >= count as usize, "{}", ratios.len());
     assert!(mean <= 1.02, "{mean}");
 }
 
@@ -136,6 +138,23 @@ fn too_little_memory_spills_or_says_so() {
     assert_eq!(run(39), Err(Infeasible::Memory { memory: 1, needed: 10, capacity: 39 }));
     let none = schedule(&turns(9, 39), &Options::default());
     assert!(matches!(none, Err(Infeasible::Memory { memory: 1, .. })), "{none:?}");
+}
+
+#[test]
+fn copies_take_their_part_of_the_queue() {
+    let makespan = |blocks| {
+        let mut instance = turns(3, 1_000);
+        instance.links.iter_mut().for_each(|link| (link.blocks, link.blocked) = (blocks, Some(0)));
+        let found = simulate(&instance, &[0; 3], &[0, 1, 2]).expect("feasible");
+        assert_eq!(check(&instance, &found), []);
+        found.makespan
+    };
+    // Three uploads of 7, the last run of 5, the download of 9: runs hide behind uploads.
+    assert_eq!(makespan(0.0), 35);
+    // The first upload takes its 4 where the queue is idle; the next ones delay runs: 7 + 5 + 4 + 5 + 4 + 5 + 9.
+    assert_eq!(makespan(0.5), 39);
+    // One after the other: 3 * 7 + 3 * 5 + 9.
+    assert_eq!(makespan(1.0), 45);
 }
 
 #[test]

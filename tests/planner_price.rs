@@ -98,7 +98,7 @@ fn overlaps_become_links_and_limits_that_cannot_bind_are_left_out() {
         let priced = price(&b.graph, &ProfileSet::from_profile(&profile), &residency, None).unwrap();
         priced.instance.links[0].blocks
     };
-    assert_eq!([0.0, 0.25, 0.9].map(blocks), [1.0, 0.75, 0.0]);
+    assert_eq!([0.0, 0.25, 0.875, 1.0].map(blocks), [1.0, 0.75, 0.125, 0.0]);
     let capacity = |cap| {
         let priced = price(&b.graph, &set("discrete-pcie"), &residency, cap).unwrap();
         priced.instance.memories[1].capacity

@@ -112,10 +112,15 @@ impl<'a> Search<'a> {
             objective,
             seed,
             // A variant costs some 3 µs per task beside its simulations of 20 to 100 ns per placement.
-            left: (800 / tasks).clamp(3, 24),
-            // Tiny graphs have few schedules.
-            visits: if tasks <= 100 { 1_000.min(50 * square) } else { 0 },
-            final_visits: if tasks <= 100 { 20_000.min(400 * square) } else { 9_000.max(10 * tasks as u64) },
+            left: (800 / tasks).clamp(3, 16),
+            // Tiny graphs have few schedules. Variants differ by more than a search in one of them finds, so that the best
+            // gets nearly all of the effort.
+            visits: if tasks <= 100 { 200.min(10 * square) } else { 0 },
+            final_visits: if tasks <= 100 {
+                20_000.min(1_000 * tasks as u64).min(100 * square)
+            } else {
+                9_000.max(10 * tasks as u64)
+            },
             tried: Vec::new(),
         }
     }
@@ -130,6 +135,9 @@ impl<'a> Search<'a> {
         }
         let merged = self.fused(&base, plain);
         let found = self.cut(&base, merged)?;
+        if self.final_visits == 0 {
+            return Ok(found);
+        }
         // The last search starts from the best that there is, and cannot end worse.
         let draft = Draft { assignment: found.schedule.assignment.clone(), order: found.schedule.order.clone() };
         let refined = self.evaluate(found.graph.clone(), &found.label, &[draft], self.final_visits);
@@ -381,8 +389,15 @@ const fn moment(action: Action, takes_time: bool) -> u8 {
 
 /// The plan that a schedule is.
 fn build(id: u64, found: Found, tried: Vec<(String, u64)>) -> Plan {
-    let Found { graph, priced, schedule, label, .. } = found;
+    let Found { graph, priced, mut schedule, label, .. } = found;
     let score = Score::new(&priced, &schedule);
+    // Where a queue that copies stall is done last, what ends last is held up until then: nothing waits for it.
+    let copies = schedule.copies.iter_mut().map(|c| (c.start, &mut c.end));
+    let last =
+        copies.chain(schedule.runs.iter_mut().map(|r| (r.0, &mut r.1))).max_by_key(|(start, end)| (**end, *start));
+    if let Some((_, end)) = last {
+        *end = schedule.makespan;
+    }
     let places: Vec<Place> = schedule.assignment.iter().map(|&p| priced.places[p]).collect();
     let lane = |link: usize| {
         let link = &priced.instance.links[link];

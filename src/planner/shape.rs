@@ -146,6 +146,12 @@ pub fn shapes(
             add(windows, time, name);
         }
     }
+    // A variant costs tens of microseconds to judge: guesses that say that the chain is better whole are believed, unless
+    // it does not fit.
+    if costs.iter().all(|c| fitting(graph, chain, priced, c.processor) == 1) {
+        let whole = weight(graph, chain, priced);
+        found.retain(|_, (time, _)| *time <= whole.saturating_add(whole / 20));
+    }
     let mut shapes: Vec<(u64, Shape)> =
         found.into_iter().map(|(windows, (time, name))| (time, Shape { name, windows })).collect();
     shapes.sort_by(|a, b| (a.0, &a.1.windows).cmp(&(b.0, &b.1.windows)));
@@ -159,7 +165,7 @@ fn balance(devices: &[&Costs], chunked: bool) -> (f64, Vec<f64>) {
         |c: &Costs| if chunked && c.points[POINTS][0] + c.points[POINTS][2] > 0.0 { c.chunks(8.0).max(2) } else { 1 };
     let share_within = |c: &Costs, time: f64| {
         let (mut low, mut high) = (0.0, POINTS as f64);
-        for _ in 0..24 {
+        for _ in 0..16 {
             let middle = 0.5 * (low + high);
             if c.time(middle, chunks(c)) <= time { low = middle } else { high = middle }
         }
@@ -167,7 +173,7 @@ fn balance(devices: &[&Costs], chunked: bool) -> (f64, Vec<f64>) {
     };
     let all = |c: &&&Costs| c.time(POINTS as f64, chunks(c));
     let (mut low, mut high) = (0.0, devices.iter().map(|c| all(&c)).fold(f64::INFINITY, f64::min));
-    for _ in 0..32 {
+    for _ in 0..20 {
         let middle = 0.5 * (low + high);
         let sum: f64 = devices.iter().map(|c| share_within(c, middle)).sum();
         if sum >= POINTS as f64 { high = middle } else { low = middle }

@@ -25,25 +25,11 @@ pub struct Schedule {
     pub builds: Vec<Build>,
     /// Copies that are given up to make room, by time.
     pub evictions: Vec<Eviction>,
-    /// When everything is done, wanted copies included.
+    /// When everything is done, wanted copies included, and queues have lost what copies take from them: later than all ends
+    /// where that is what takes longest.
     pub makespan: u64,
     /// The most bytes in each memory at one time. Data stay where they are unless they are evicted.
     pub peak_bytes: Vec<u64>,
-}
-
-impl Schedule {
-    /// Where a stalled queue is done after everything else, what ends last ends with it. Nothing waits for that, and what
-    /// was given up before is not what it needs.
-    pub(super) fn settle(&mut self) {
-        let copy = self.copies.iter_mut().map(|c| (&mut c.start, &mut c.end));
-        let runs = self.runs.iter_mut().map(|r| (&mut r.0, &mut r.1));
-        let last = copy.chain(runs).max_by(|a, b| (&a.1, &a.0).cmp(&(&b.1, &b.0)));
-        if let Some((start, end)) = last {
-            let late = self.makespan.saturating_sub(*end);
-            *start += late;
-            *end += late;
-        }
-    }
 }
 
 /// One copy over one link.

@@ -85,7 +85,6 @@ pub fn retime(instance: &Instance, schedule: &Schedule) -> Result<Schedule, Infe
     }
     let ends = new.runs.iter().map(|r| r.1).chain(new.copies.iter().map(|c| c.end));
     new.makespan = ends.max().unwrap_or(0).max(stalled(&table, &new));
-    new.settle();
     new.copies.sort_unstable();
     new.builds.sort_unstable();
     new.evictions.sort_unstable();

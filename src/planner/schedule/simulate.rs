@@ -120,7 +120,6 @@ impl Simulator {
         schedule.runs.clear();
         schedule.runs.extend(record.starts.iter().copied().zip(self.state.ends.iter().copied()));
         schedule.copies.clone_from(&record.copies);
-        schedule.settle();
         schedule.copies.sort_unstable();
         schedule.builds.clone_from(&record.builds);
         schedule.builds.sort_unstable();
