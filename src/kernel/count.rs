@@ -14,13 +14,16 @@ use super::terminal::Terminal;
 /// Calls whose counts are kept; then all are forgotten.
 const KEPT: usize = 256;
 
+/// What was counted, by the hash of the values.
+type Known = RwLock<HashMap<u64, Arc<Counted>>>;
+
 /// The counts of all calls of one structure. Slices are numbered as the pipe's buffers.
 #[derive(Debug)]
 pub struct Counts {
     /// Of every call, where no loop depends on lengths, extents or uniforms.
     always: Arc<Counted>,
-    /// Else what counts them, and what was counted, by the hash of those values.
-    varying: Option<(Program, RwLock<HashMap<u64, Arc<Counted>>>)>,
+    /// Else what counts them, and what was counted.
+    varying: Option<(Program, Known)>,
 }
 
 /// Lengths, extents and uniform integers for a count.
@@ -137,7 +140,9 @@ fn fingerprint(pipe: &Pipe<'_>, terminal: &Terminal) -> u64 {
         stage.captures.iter().for_each(|value| scalar(*value, &mut bytes));
     }
     if let Terminal::Reduce { captures, .. } = terminal {
-        captures.iter().for_each(|value| scalar(*value, &mut bytes));
+        for value in captures {
+            scalar(*value, &mut bytes);
+        }
     }
     fnv1a(&bytes)
 }

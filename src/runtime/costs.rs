@@ -19,7 +19,7 @@ pub(crate) fn ops(counts: &Counts) -> OpCounts {
         int_div: counts.int_div,
         select: counts.compare_select,
         cast: counts.cast,
-        load: counts.loads,
+        load: counts.loads - counts.broadcasts,
         branch: counts.branches,
         special: 0.0, // veda's own functions are kernels: their operations are counted one by one
     }
@@ -186,7 +186,7 @@ mod tests {
         let (n, bytes) = counts!(search::on(&large, &large));
         assert_eq!((n.loads, n.gathers, bytes), (9.0, 9.0, (0.0, 36.0)));
         let (n, bytes) = counts!(through_a_call::on(&at, &large).over([1u32 << 16]));
-        assert_eq!((n.loads, n.gathers, bytes), (3.0, 1.0, (4.0, 4.0)));
+        assert_eq!((n.loads, n.gathers, n.broadcasts, bytes), (3.0, 1.0, 1.0, (4.0, 4.0)));
     }
 
     #[test]
@@ -196,7 +196,7 @@ mod tests {
             let (n, bytes) = counts!(filter::on(&src, &src[..taps]).over([1u32 << 16]));
             let taps = taps as f64;
             assert_eq!((n.trips, n.loads, n.gathers, n.unbounded), (taps, 2.0 * taps, 0.0, false));
-            assert_eq!((n.float_mul, n.float_add, bytes), (taps, taps, (4.0, 0.0)));
+            assert_eq!((n.float_mul, n.float_add, n.broadcasts, bytes), (taps, taps, taps, (4.0, 0.0)));
         }
         let (n, bytes) = counts!(product::on(&src, &src, 256).over([256, 256]));
         assert_eq!((n.trips, n.float_mul, n.gathers, bytes), (128.0, 128.0, 0.0, (8.0, 0.0)));

@@ -34,6 +34,8 @@ pub struct OpCounts {
     pub loads: f64,
     /// Those of `loads` whose index depends on a loaded element: the caches do not help.
     pub gathers: f64,
+    /// Those of `loads` whose index is the same for all invocations: once per vector, from a register or the nearest cache.
+    pub broadcasts: f64,
     /// `if`, `match` arms, loop tests.
     pub branches: f64,
     /// Iterations of all loops.
@@ -57,6 +59,7 @@ impl OpCounts {
         self.cast += weight * o.cast;
         self.loads += weight * o.loads;
         self.gathers += weight * o.gathers;
+        self.broadcasts += weight * o.broadcasts;
         self.branches += weight * o.branches;
         self.trips += weight * o.trips;
         self.unbounded |= o.unbounded;

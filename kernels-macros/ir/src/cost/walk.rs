@@ -366,7 +366,10 @@ impl Walker<'_> {
         self.n.ops.loads += w;
         let number = self.slices[slice.0 as usize].map(|s| s.number);
         match at {
-            Origin::Uniform => return Fact::UNIFORM,
+            Origin::Uniform => {
+                self.n.ops.broadcasts += w;
+                return Fact::UNIFORM;
+            }
             Origin::Position => {
                 if let Some(number) = number {
                     self.n.slice(number).regular += w;
