@@ -107,6 +107,7 @@ impl Residual {
     }
 
     /// The same knowledge, as where to begin with what has not been observed itself.
+    #[must_use]
     pub const fn unseen(self) -> Self {
         Self { n: 0, rising: 0.0, falling: 0.0, ..self }
     }

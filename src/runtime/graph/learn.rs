@@ -46,7 +46,9 @@ impl Runtime {
                 }
             }
         }
-        stale.into_iter().for_each(|key| self.inner.decider.invalidate(key));
+        for key in stale {
+            self.inner.decider.invalidate(key);
+        }
     }
 }
 

@@ -286,7 +286,9 @@ fn once(shared: &Shared<'_>) {
 fn finished_nodes(shared: &Shared<'_>, origins: &[TaskId]) -> BTreeSet<TaskId> {
     let board = shared.lock();
     let mut done: BTreeSet<TaskId> = (0..shared.graph.tasks.len()).collect();
-    origins.iter().for_each(|t| _ = done.remove(t));
+    for t in origins {
+        done.remove(t);
+    }
     let mut undone: BTreeSet<TaskId> = BTreeSet::new();
     for (task, progress) in shared.tasks.iter().zip(&board.tasks) {
         let set = if *progress == Progress::Done { &mut done } else { &mut undone };
