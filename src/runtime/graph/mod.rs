@@ -37,10 +37,7 @@ mod store;
 mod tasks;
 
 pub(crate) use error::{CancelToken, RunError};
-#[allow(unused_imports)] // what `run` takes and returns, by name
-pub(crate) use record::Observed;
-#[allow(unused_imports)]
-pub(crate) use run::{Replan, RunOptions, RunOutcome, run};
+pub(crate) use run::{RunOptions, run};
 pub(crate) use store::Store;
 
 #[cfg(test)]

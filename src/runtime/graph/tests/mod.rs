@@ -13,8 +13,9 @@ use veda_kernels_ir::ast::Ty;
 
 use super::host::HostBuffer;
 use super::op::{ArraySpec, LoopNode, Node, Program, Shape};
+use super::run::RunOutcome;
 use super::test_ops::TestOp;
-use super::{CancelToken, RunError, RunOptions, RunOutcome, Store, run};
+use super::{CancelToken, RunError, RunOptions, Store, run};
 use crate::config::Config;
 use crate::kernel::assemble::TILE;
 use crate::planner::plan::{Action, Plan, Step};
