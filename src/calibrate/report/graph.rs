@@ -38,7 +38,7 @@ fn drawn(s: &mut String, plan: &Plan) {
     let timeline = &plan.timeline;
     let _ = writeln!(
         s,
-        "</p>\n{}<div class=\"card timeline\" data-graph=\"sample\"><h3>Predicted</h3><small>{} of {} steps, ± {:.0} % (one standard deviation)</small><div class=\"chart\">{}</div></div>",
+        "</p>\n{}</p>\n<div class=\"card timeline\" data-graph=\"sample\"><h3>Predicted</h3><small>{} of {} steps, ± {:.0} % (one standard deviation)</small><div class=\"chart\">{}</div></div>",
         gantt::LEGEND,
         time(timeline.makespan_ns),
         timeline.spans.len(),

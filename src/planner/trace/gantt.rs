@@ -58,7 +58,7 @@ pub fn page(title: &str, timelines: &[&Timeline]) -> String {
     page + page::CLOSE
 }
 
-/// What the colours mean.
+/// What the colours mean; whoever uses it closes the paragraph.
 pub(crate) const LEGEND: &str = "<p class=\"timeline\"><span class=\"key\"><b class=\"run\"></b>runs a task</span>\
     <span class=\"key\"><b class=\"copy\"></b>copies a datum</span>\
     <span class=\"key\"><b class=\"build\"></b>builds a pipeline</span>\
