@@ -1,6 +1,5 @@
 //! Graphs at their edges: empty arrays, ragged ends, arrays used twice, many threads, runs inside of runs.
 #![allow(missing_docs, reason = "tests")]
-#![recursion_limit = "256"]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -45,7 +44,7 @@ fn empty_arrays_go_through_every_node() {
         let kept = g.filter(&y, small).unwrap();
         let z = g.apply(square::on(&kept)).unwrap();
         let sum = g.sum(&z).unwrap();
-        let copied = g.host("copy", &y, &y, |y: &[f32], out: &mut [f32]| out.copy_from_slice(y)).unwrap();
+        let copied = g.host("copy", y, y, |y: &[f32], out: &mut [f32]| out.copy_from_slice(y)).unwrap();
         let looped = g.repeat(3, copied, |g, x| g.apply(square::on(&x))).unwrap();
         for v in [&x, &y, &kept, &z, &sum, &copied, &looped] {
             g.output(v);
@@ -72,7 +71,9 @@ fn ragged_ends_and_bools() {
             let squares = g.apply(square::on(&kept)).unwrap();
             let count = g.count(&bits).unwrap();
             let all = g.all(&flipped).unwrap();
-            [bits, flipped, window, all].iter().for_each(|v| g.output(v));
+            for v in [bits, flipped, window, all] {
+                g.output(&v);
+            }
             g.output(&squares);
             g.output(&count);
             let out = g.plan().unwrap().run().unwrap();
@@ -141,7 +142,7 @@ fn one_plan_from_many_threads() {
         let x = g.input(&Array::from(ramp(50_001)));
         let y = g.apply(square::on(&x)).unwrap();
         let kept = g.filter(&y, small).unwrap();
-        let sum = g.host("sum", &kept, 1, |x: &[f32], out: &mut [f32]| out[0] = x.iter().sum()).unwrap();
+        let sum = g.host("sum", kept, 1, |x: &[f32], out: &mut [f32]| out[0] = x.iter().sum()).unwrap();
         g.output(&sum);
         let plan = g.plan().unwrap();
         let expected = |k: f32| {
@@ -171,7 +172,7 @@ fn a_graph_inside_of_a_node_and_on_workers() {
             let mut g = Graph::on(&runtime);
             let x = g.input(&Array::from(ramp(20_000)));
             let y = g.apply(square::on(&x)).unwrap();
-            let sum = g.host("sum", &y, 1, |x: &[f32], out: &mut [f32]| out[0] = x[..100].iter().sum()).unwrap();
+            let sum = g.host("sum", y, 1, |x: &[f32], out: &mut [f32]| out[0] = x[..100].iter().sum()).unwrap();
             g.output(&sum);
             (g.plan().unwrap(), sum)
         };
@@ -192,8 +193,8 @@ fn a_graph_inside_of_a_node_and_on_workers() {
         let mut g = Graph::on(&runtime);
         let (again, other) = (run.clone(), run);
         let x = g.input(&Array::from(ramp(4)));
-        let a = g.host("inner run", &x, 1, move |_: &[f32], out: &mut [f32]| out[0] = again()).unwrap();
-        let b = g.host("other inner run", &x, 1, move |_: &[f32], out: &mut [f32]| out[0] = other()).unwrap();
+        let a = g.host("inner run", x, 1, move |_: &[f32], out: &mut [f32]| out[0] = again()).unwrap();
+        let b = g.host("other inner run", x, 1, move |_: &[f32], out: &mut [f32]| out[0] = other()).unwrap();
         let c = g.apply(saxpy::on(1.0, &a, &b)).unwrap();
         g.output(&c);
         assert_eq!(g.plan().unwrap().run().unwrap().get(&c).unwrap().to_vec().unwrap(), [2.0 * expected]);
@@ -207,7 +208,7 @@ fn a_panic_harms_no_later_run() {
         let x = g.input(&Array::from(ramp(1000)));
         let y = g.apply(square::on(&x)).unwrap();
         let z = g
-            .host("fragile", &y, &y, |y: &[f32], out: &mut [f32]| {
+            .host("fragile", y, y, |y: &[f32], out: &mut [f32]| {
                 assert!(y[0] < 1.0, "too large");
                 out.copy_from_slice(y);
             })

@@ -89,6 +89,34 @@ pub(crate) struct Shared {
     generation: u64,
 }
 
+// The compiler can prove both, through 128 levels of wgpu's types: every crate that sends a plan or an array to a thread would
+// have to raise its recursion limit. So the proof is done here, field by field, and only its result is handed on.
+// SAFETY: `proven` below does not compile unless every field is `Send` and `Sync`.
+unsafe impl Send for Shared {}
+// SAFETY: as above.
+unsafe impl Sync for Shared {}
+
+#[allow(dead_code)] // it is there to be compiled
+fn proven(shared: &Shared) {
+    fn ok<T: Send + Sync>(_: &T) {}
+    let Shared {
+        info,
+        wgpu,
+        queue,
+        pool,
+        pipelines,
+        line,
+        counters,
+        queued_jobs,
+        queued_ns,
+        lost,
+        lost_reason,
+        generation,
+    } = shared;
+    (ok(info), ok(wgpu), ok(queue), ok(pool), ok(pipelines), ok(line));
+    (ok(counters), ok(queued_jobs), ok(queued_ns), ok(lost), ok(lost_reason), ok(generation));
+}
+
 impl Shared {
     fn check_lost(&self) -> Result<(), DeviceError> {
         if self.lost.load(Ordering::Acquire) { Err(self.lost_error()) } else { Ok(()) }
