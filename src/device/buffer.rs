@@ -26,7 +26,9 @@ unsafe impl Sync for Resident {}
 fn proven(resident: &Resident) {
     fn ok<T: Send + Sync>(_: &T) {}
     let Resident { shared, pooled, bytes } = resident;
-    (ok(shared), ok(pooled), ok(bytes));
+    ok(shared);
+    ok(pooled);
+    ok(bytes);
 }
 
 impl Resident {

@@ -113,8 +113,18 @@ fn proven(shared: &Shared) {
         lost_reason,
         generation,
     } = shared;
-    (ok(info), ok(wgpu), ok(queue), ok(pool), ok(pipelines), ok(line));
-    (ok(counters), ok(queued_jobs), ok(queued_ns), ok(lost), ok(lost_reason), ok(generation));
+    ok(info);
+    ok(wgpu);
+    ok(queue);
+    ok(pool);
+    ok(pipelines);
+    ok(line);
+    ok(counters);
+    ok(queued_jobs);
+    ok(queued_ns);
+    ok(lost);
+    ok(lost_reason);
+    ok(generation);
 }
 
 impl Shared {
