@@ -24,7 +24,7 @@ fn graph(runtime: &Runtime) -> Plan {
     let x = g.input(&Array::from(vec![1.5f32; 100_000]));
     let y = g.apply(square::on(&x)).unwrap();
     let z = g
-        .host("nap", &y, &y, |y: &[f32], out: &mut [f32]| {
+        .host("nap", y, y, |y: &[f32], out: &mut [f32]| {
             std::thread::sleep(NAP);
             out.copy_from_slice(y);
         })
