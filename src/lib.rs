@@ -15,6 +15,7 @@
 //!   that captures scalars.
 //! * [`prelude`] has the parallel iterators; chains that consist of kernels are routed, all others run on the CPU pool.
 //! * [`gpu::execute`] routes whole kernels: images, matrices, anything that is indexed.
+//! * [`Graph`] plans several kernels as a whole; [`Array`]s stay on the device where they were last used.
 //! * [`explain`] says where calls ran and why, [`metrics`] counts, the tool `veda-calibrate` measures the machine.
 //!
 //! Without a GPU, a driver or the cargo feature `gpu`, everything works and runs on the CPU.
