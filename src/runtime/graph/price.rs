@@ -82,6 +82,9 @@ impl Runtime {
 
 /// The expected time of a task of a plan at a place, nanoseconds; `None` where it cannot run there.
 pub(crate) fn expected(model: &CostModel, task: &Task, place: Place) -> Option<u64> {
+    if task.only.is_some_and(|only| only != place) {
+        return None;
+    }
     match &task.cost {
         TaskCost::Kernel { work, repeat } => Some(model.exec(work, place)?.mean_ns.saturating_mul(*repeat)),
         TaskCost::Host { ns, .. } => (place == Place::Cpu).then_some(*ns),

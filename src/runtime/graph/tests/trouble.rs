@@ -184,6 +184,29 @@ fn what_can_never_fit_runs_on_the_cpu() {
     });
 }
 
+/// While a device builds a pipeline, the idle CPU runs the task; in a deterministic run the device does, when it is ready.
+#[test]
+fn the_cpu_runs_what_is_still_being_built() {
+    for deterministic in [true, false] {
+        // A device of its own: nothing is built there. A build takes milliseconds, a look of the idle lane microseconds.
+        let Some((runtime, gpu)) = own_device() else { return };
+        let mut m = Maker::default();
+        let x = m.input(numbers(10_000, 1));
+        let y = m.op(TestOp::Join, &[x, x]);
+        m.want(y);
+        let outcome = m.run_with(&runtime, &m.plan(&[gpu]), None, deterministic).expect("it runs");
+        m.compare(&outcome);
+        let at = outcome.observed.first().expect("it ran").place;
+        assert_eq!(at, if deterministic { gpu } else { Place::Cpu }, "{:?}", outcome.notes);
+        assert_eq!(
+            outcome.notes.iter().any(|note| note.contains("being built")),
+            !deterministic,
+            "{:?}",
+            outcome.notes
+        );
+    }
+}
+
 /// A lane that is late by more than chance explains loses a task to an idle one; never in a deterministic run.
 #[test]
 fn the_late_are_helped() {
