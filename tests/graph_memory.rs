@@ -32,7 +32,10 @@ fn alone(name: &str, budget: &str) -> bool {
 
 /// A runtime whose every kernel runs on the adapter; `None` without one.
 fn forced() -> Option<Runtime> {
-    Runtime::new(Config::builder().device(DeviceChoice::Gpu(Some(0))).admit_software(true).num_threads(2).build()).ok()
+    let config = Config::builder().device(DeviceChoice::Gpu(Some(0))).admit_software(true).num_threads(2).build();
+    let found = Runtime::new(config);
+    assert!(found.is_ok() || std::env::var("VEDA_REQUIRE_GPU").as_deref() != Ok("1"), "{:?}", found.err());
+    found.ok()
 }
 
 fn values(n: usize, k: usize) -> Vec<f32> {

@@ -32,7 +32,30 @@ fn ramp(n: usize) -> Vec<f32> {
 fn runtimes() -> Vec<Runtime> {
     let choices = [DeviceChoice::Cpu, DeviceChoice::Gpu(Some(0))];
     let config = |choice| Config::builder().device(choice).admit_software(true).num_threads(2).build();
-    choices.into_iter().filter_map(|choice| Runtime::new(config(choice)).ok()).collect()
+    let found: Vec<_> = choices.into_iter().filter_map(|choice| Runtime::new(config(choice)).ok()).collect();
+    assert!(
+        found.len() == 2 || !cfg!(feature = "gpu") || std::env::var("VEDA_REQUIRE_GPU").as_deref() != Ok("1"),
+        "no adapter was found"
+    );
+    found
+}
+
+/// The idle CPU does not take a node that the user has forced on a device, although its pipeline is still being built.
+#[test]
+fn a_forced_node_waits_for_its_pipeline() {
+    for runtime in runtimes() {
+        let mut g = Graph::on(&runtime);
+        let x = g.input(&Array::from(ramp(1000)));
+        let y = g.apply(saxpy::on(3.0, &x, &x)).unwrap();
+        g.output(&y);
+        let out = g.plan().unwrap().run().unwrap();
+        assert_eq!(
+            (out.rerouted(), out.get(&y).unwrap().to_vec().unwrap()[999]),
+            (0, 4.0 * 999.0),
+            "{:?}",
+            out.notes()
+        );
+    }
 }
 
 #[test]
