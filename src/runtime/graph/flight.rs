@@ -230,7 +230,9 @@ fn land(shared: &Shared<'_>, gpu: u32, flight: Flight, previous: &mut Option<Ins
     };
     let ready = since.unwrap_or(times.submitted).max(previous.unwrap_or(times.submitted));
     let alone = ready == times.submitted;
-    *previous = Some(times.done);
+    // Lists of one submission are done together, but their threads may have looked at the clock in another order.
+    let ready = ready.min(times.done);
+    *previous = Some(previous.map_or(times.done, |before| before.max(times.done)));
     let (start, end) = (shared.at(ready), shared.at(times.done));
     if let Some(t) = task {
         let name = &shared.tasks[t].name;
